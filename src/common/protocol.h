@@ -1,0 +1,165 @@
+/* protocol.h: every message between the processes.
+ *
+ * Channels are AF_UNIX SOCK_SEQPACKET socketpairs made by the broker: a message is one packet, a fixed-size struct
+ * that starts with struct message_head, with at most MESSAGE_FDS_MAX descriptors. message_receive() checks type,
+ * exact length and exact number of descriptors; a peer that breaks the protocol is treated as dead.
+ *
+ * Who may send what (">" is the direction):
+ *
+ *   broker > front       SANDBOX_READY, SANDBOX_GONE, RUN_ENDED
+ *   front > broker       RUN_START, RUN_KILL
+ *   broker > incubator   SLOT_ADD, NEST_MAKE
+ *   incubator > broker   NEST_MADE
+ *   broker > zygote      SLOT_ADD, PROGRAM_FORK
+ *   zygote > broker      ZYGOTE_WARM, PROGRAM_FORKED
+ *
+ * A sandbox is named by its slot and its generation: slots are reused, generations never, so a late message cannot
+ * hit the slot's next sandbox. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MESSAGE_FDS_MAX = 8, MESSAGE_SIZE_MAX = 512 };
+
+enum message_type {
+    MESSAGE_SANDBOX_READY = 1,
+    MESSAGE_SANDBOX_GONE,
+    MESSAGE_RUN_START,
+    MESSAGE_RUN_KILL,
+    MESSAGE_RUN_ENDED,
+    MESSAGE_SLOT_ADD,
+    MESSAGE_NEST_MAKE,
+    MESSAGE_NEST_MADE,
+    MESSAGE_ZYGOTE_WARM,
+    MESSAGE_PROGRAM_FORK,
+    MESSAGE_PROGRAM_FORKED,
+    MESSAGE_TYPE_COUNT
+};
+
+struct message_head {
+    uint32_t type;
+    uint32_t slot;
+    uint64_t generation;
+};
+
+/* --- broker <-> front ------------------------------------------------------------------------------------- */
+
+/* A warm sealed sandbox waits for a program. Descriptors, all non-blocking, all now the front's:
+ *   [0] job: SOCK_STREAM socket; write one struct job_head, then the code; then close
+ *   [1] read end of the program's standard output   [2] of its standard error */
+struct message_sandbox_ready {
+    struct message_head head;
+    uint64_t setup_ns; /* what it took to make */
+};
+
+/* A ready sandbox died, or was withdrawn, before it was started: close its descriptors and forget it. */
+struct message_sandbox_gone {
+    struct message_head head;
+};
+
+/* The front has begun to send the job; the clock starts when the broker reads this. Limits are clamped again. */
+struct message_run_start {
+    struct message_head head;
+    uint64_t timeout_ns;  /* wall clock */
+    uint64_t cpu_time_ns; /* processor time; 0: the broker's own limit */
+};
+
+enum kill_reason { KILL_CANCELLED = 1, KILL_OUTPUT_LIMIT };
+
+struct message_run_kill {
+    struct message_head head;
+    uint32_t reason; /* enum kill_reason */
+    uint32_t reserved;
+};
+
+/* Why a run ended, as the kernel told the broker. The program cannot influence it but by what it does. */
+enum run_outcome {
+    RUN_EXITED = 1,   /* exit_code is set */
+    RUN_SIGNALED,     /* signal is set */
+    RUN_TIMEOUT,
+    RUN_CPU_LIMIT,
+    RUN_MEMORY_LIMIT, /* the cgroup's OOM counter says so */
+    RUN_OUTPUT_LIMIT,
+    RUN_CANCELLED,
+    RUN_FAILED        /* the service's own failure: answer 500 */
+};
+
+enum limit_hit { LIMIT_HIT_PROCESSES = 1, LIMIT_HIT_WORKSPACE = 2, LIMIT_HIT_OPEN_FILES = 4, LIMIT_HIT_MEMORY = 8 };
+
+/* Exactly one for each RUN_START. Every process of the run is dead when it is sent: what is in the pipes is all. */
+struct message_run_ended {
+    struct message_head head;
+    uint32_t outcome; /* enum run_outcome */
+    int32_t exit_code;
+    int32_t signal;
+    uint32_t limits_hit; /* enum limit_hit, or-ed */
+    uint64_t wall_ns;    /* from RUN_START read to the end seen */
+    uint64_t cpu_user_ns;
+    uint64_t cpu_system_ns;
+    uint64_t memory_peak;  /* bytes */
+    uint64_t memory_limit; /* bytes, the one in force */
+    uint32_t processes_peak;
+    uint32_t reserved;
+};
+
+/* --- front > sandbox -------------------------------------------------------------------------------------- */
+
+enum { JOB_MAGIC = 0x4a4f4231 /* "JOB1" */ };
+
+/* First bytes on the job socket; `code_size` bytes of source follow. */
+struct job_head {
+    uint32_t magic;
+    uint32_t reserved;
+    uint64_t code_size;
+};
+
+/* --- broker <-> incubator, broker <-> zygote --------------------------------------------------------------- */
+
+/* Makes a slot known, once. Descriptors: the cgroup.procs files (1 to MESSAGE_FDS_MAX) that the slot's processes
+ * write "0" to. */
+struct message_slot_add {
+    struct message_head head;
+    uint32_t procs_count;
+    uint32_t reserved;
+};
+
+struct message_nest_make {
+    struct message_head head;
+};
+
+/* Descriptor on success: [0] pidfd of the nest's init, a child of the broker. */
+struct message_nest_made {
+    struct message_head head;
+    int32_t pid;   /* in the broker's pid namespace; 0 on failure */
+    int32_t error; /* errno on failure */
+    char what[64]; /* on failure: the step that failed */
+};
+
+/* The environment has imported what it preloads, has one thread and can fork. */
+struct message_zygote_warm {
+    struct message_head head;
+    int32_t error; /* 0, or the warm-up failed: `what` says how */
+    uint32_t threads;
+    char version[32]; /* "3.11.2" */
+    char what[256];
+};
+
+/* Descriptors: [0] pidfd of the nest's init, [1] the sandbox's end of the job socket, [2] write end of standard output,
+ * [3] of standard error. The program writes one struct program_status to the job socket when it is sealed and warm. */
+struct message_program_fork {
+    struct message_head head;
+};
+
+struct message_program_forked {
+    struct message_head head;
+    int32_t pid;   /* in the broker's pid namespace; 0 on failure */
+    int32_t error; /* errno on failure */
+};
+
+/* The one message that a sandbox sends, on the job socket, before it has seen a byte of user code. */
+struct program_status {
+    uint32_t magic; /* JOB_MAGIC */
+    int32_t error;  /* 0: sealed and warm; else errno of the step `what`; the process then exits */
+    char what[64];
+};
