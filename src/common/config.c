@@ -1,0 +1,479 @@
+/* config.c: see config.h. The broker and the command line read settings with it; the front reads the broker's dump.
+ * Every message names the setting, what is wrong with the value and what would be right. */
+#include "common/config.h"
+
+#include "common/suggest.h"
+
+#include <ctype.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    LINE_MAX_BYTES = 8192,   /* of a settings file */
+    SECONDS_DECIMALS = 9,    /* nanoseconds */
+    SHOWN_VALUE_BYTES = 80,  /* of a wrong value in a message */
+    NUMBER_TEXT_BYTES = 400, /* "%.9f" of any double fits */
+};
+
+static const char environment_prefix[] = "HATCHERY_";
+
+enum setting_type { TYPE_STRING, TYPE_INT, TYPE_SIZE, TYPE_SECONDS, TYPE_BOOL };
+
+struct setting {
+    enum setting_type type;
+    size_t offset;
+    const char *name, *dflt;
+    double min, max;
+    const char *unit, *text;
+};
+
+static const struct setting settings[] = {
+#define SETTING(type_, field_, name_, dflt_, min_, max_, unit_, text_) \
+    {TYPE_##type_, offsetof(struct config, field_), name_, dflt_, min_, max_, unit_, text_},
+#include "common/settings.def"
+#undef SETTING
+};
+
+static const char *const setting_names[] = {
+#define SETTING(type_, field_, name_, dflt_, min_, max_, unit_, text_) name_,
+#include "common/settings.def"
+#undef SETTING
+    NULL,
+};
+
+enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };
+
+/* --- values ------------------------------------------------------------------------------------------------ */
+
+static const struct setting *find(const char *name)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+static void *member(const struct setting *setting, struct config *config)
+{
+    return (char *)config + setting->offset;
+}
+
+static const void *member_const(const struct setting *setting, const struct config *config)
+{
+    return (const char *)config + setting->offset;
+}
+
+/* "64M" where the number is a whole multiple, else plain bytes. */
+static void format_size(char *text, size_t size, int64_t bytes)
+{
+    static const char suffixes[] = "TGMK";
+    for (int i = 0; suffixes[i] != '\0'; i++) {
+        int64_t unit = INT64_C(1) << (10 * (4 - i));
+        if (bytes != 0 && bytes % unit == 0) {
+            snprintf(text, size, "%lld%c", (long long)(bytes / unit), suffixes[i]);
+            return;
+        }
+    }
+    snprintf(text, size, "%lld", (long long)bytes);
+}
+
+static void format_seconds(char *text, size_t size, double seconds)
+{
+    int length = snprintf(text, size, "%.*f", SECONDS_DECIMALS, seconds);
+    while (length > 0 && text[length - 1] == '0')
+        text[--length] = '\0';
+    if (length > 0 && text[length - 1] == '.')
+        text[--length] = '\0';
+}
+
+static void format_bound(const struct setting *setting, char *text, size_t size, double bound)
+{
+    if (setting->type == TYPE_SIZE)
+        format_size(text, size, (int64_t)bound);
+    else
+        format_seconds(text, size, bound);
+}
+
+/* `right` says what would be right; the value is shown, cut and without control characters. */
+static int bad_value(struct error *err, const struct setting *setting, const char *value, const char *wrong,
+                     const char *right)
+{
+    char shown[SHOWN_VALUE_BYTES + 4];
+    size_t n = 0;
+    for (; value[n] != '\0' && n < SHOWN_VALUE_BYTES; n++)
+        shown[n] = iscntrl((unsigned char)value[n]) ? '?' : value[n];
+    strcpy(shown + n, value[n] != '\0' ? "..." : "");
+    return error_set(err, 0, "%s: \"%s\" %s; %s", setting->name, shown, wrong, right);
+}
+
+static int bad_number(struct error *err, const struct setting *setting, const char *value, const char *wrong)
+{
+    char low[NUMBER_TEXT_BYTES], high[NUMBER_TEXT_BYTES], right[2 * NUMBER_TEXT_BYTES + 128];
+    format_bound(setting, low, sizeof low, setting->min);
+    format_bound(setting, high, sizeof high, setting->max);
+    const char *kind = setting->type == TYPE_SIZE      ? "a number of bytes, or a number with K, M, G or T,"
+                       : setting->type == TYPE_SECONDS ? "a decimal number such as 2.5"
+                                                       : "a whole number";
+    snprintf(right, sizeof right, "give %s from %s to %s", kind, low, high);
+    return bad_value(err, setting, value, wrong, right);
+}
+
+/* Digits only, then at most one of K, M, G, T where `suffixes`. 0, or -1 with errno EINVAL or ERANGE. */
+static int parse_whole(const char *text, bool suffixes, int64_t *number)
+{
+    int64_t n = 0;
+    const char *p = text;
+
+    for (; *p >= '0' && *p <= '9'; p++)
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *p - '0', &n))
+            return errno = ERANGE, -1;
+    if (p == text)
+        return errno = EINVAL, -1;
+    if (suffixes && *p != '\0') {
+        static const char letters[] = "KMGT";
+        const char *letter = strchr(letters, toupper((unsigned char)*p));
+        if (letter == NULL || p[1] != '\0')
+            return errno = EINVAL, -1;
+        if (__builtin_mul_overflow(n, INT64_C(1) << (10 * (letter - letters + 1)), &n))
+            return errno = ERANGE, -1;
+    } else if (*p != '\0') {
+        return errno = EINVAL, -1;
+    }
+    *number = n;
+    return 0;
+}
+
+/* Digits with at most one point and nine decimals: no sign, exponent, "inf" or "nan", and no locale. */
+static int parse_decimal(const char *text, double *number)
+{
+    size_t whole = strspn(text, "0123456789");
+    size_t decimals = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+    size_t used = whole + (text[whole] == '.' ? 1 + decimals : 0);
+    if (whole == 0 || whole > 15 || text[used] != '\0' || decimals > SECONDS_DECIMALS ||
+        (text[whole] == '.' && decimals == 0))
+        return -1;
+    double n = 0, scale = 1;
+    for (const char *p = text; *p != '\0'; p++)
+        if (*p != '.')
+            n = n * 10 + (*p - '0');
+    for (size_t i = 0; i < decimals; i++)
+        scale *= 10;
+    *number = n / scale;
+    return 0;
+}
+
+static int set_whole(const struct setting *setting, int64_t *out, const char *value, struct error *err)
+{
+    int64_t n;
+    const char *kind = setting->type == TYPE_SIZE ? "is not a size" : "is not a whole number";
+    if (parse_whole(value, setting->type == TYPE_SIZE, &n) != 0)
+        return bad_number(err, setting, value, errno == ERANGE ? "is too large" : kind);
+    if ((double)n < setting->min || (double)n > setting->max)
+        return bad_number(err, setting, value, (double)n < setting->min ? "is too small" : "is too large");
+    *out = n;
+    return 0;
+}
+
+static int set_seconds(const struct setting *setting, double *out, const char *value, struct error *err)
+{
+    double n;
+    if (parse_decimal(value, &n) != 0)
+        return bad_number(err, setting, value, "is not a number");
+    if (n < setting->min || n > setting->max)
+        return bad_number(err, setting, value, n < setting->min ? "is too small" : "is too large");
+    *out = n;
+    return 0;
+}
+
+static int set_bool(const struct setting *setting, bool *out, const char *value, struct error *err)
+{
+    static const char *const yes[] = {"true", "yes", "on", "1"}, *const no[] = {"false", "no", "off", "0"};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        if (strcmp(value, yes[i]) == 0 || strcmp(value, no[i]) == 0) {
+            *out = strcmp(value, yes[i]) == 0;
+            return 0;
+        }
+    }
+    return bad_value(err, setting, value, "is neither true nor false", "give true or false");
+}
+
+/* A unit such as "text|json" lists the words that the setting takes. */
+static bool is_one_of(const char *words, const char *value)
+{
+    size_t size = strlen(value);
+    for (const char *word = words; word != NULL; word = strchr(word, '|')) {
+        if (*word == '|')
+            word++;
+        if (strcspn(word, "|") == size && strncmp(word, value, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int set_string(const struct setting *setting, char **out, const char *value, struct error *err)
+{
+    size_t size = strlen(value);
+    for (size_t i = 0; i < size; i++)
+        if (iscntrl((unsigned char)value[i]))
+            return bad_value(err, setting, value, "holds a control character", "give one line of plain text");
+    if (size > 0 && (isspace((unsigned char)value[0]) || isspace((unsigned char)value[size - 1])))
+        return bad_value(err, setting, value, "starts or ends with a blank", "leave the blank out");
+    if (strchr(setting->unit, '|') != NULL && !is_one_of(setting->unit, value)) {
+        char right[128];
+        snprintf(right, sizeof right, "give one of %s", setting->unit);
+        return bad_value(err, setting, value, "is not known", right);
+    }
+    char *copy = strdup(value);
+    if (copy == NULL)
+        return error_set(err, errno, "%s", setting->name);
+    free(*out);
+    *out = copy;
+    return 0;
+}
+
+static int set(struct config *config, const struct setting *setting, const char *value, struct error *err)
+{
+    void *out = member(setting, config);
+    switch (setting->type) {
+    case TYPE_STRING:
+        return set_string(setting, out, value, err);
+    case TYPE_INT:
+    case TYPE_SIZE:
+        return set_whole(setting, out, value, err);
+    case TYPE_SECONDS:
+        return set_seconds(setting, out, value, err);
+    case TYPE_BOOL:
+        return set_bool(setting, out, value, err);
+    }
+    return error_set(err, EINVAL, "%s", setting->name);
+}
+
+int config_set(struct config *config, const char *name, const char *value, struct error *err)
+{
+    const struct setting *setting = find(name);
+    if (setting != NULL)
+        return set(config, setting, value, err);
+    const char *near = suggest(name, setting_names);
+    return error_set(err, 0, "no setting is called \"%.64s\"%s%s%s", name,
+                     near != NULL ? "; did you mean \"" : "",
+                     near != NULL ? near : "; \"hatchery help settings\" lists them",
+                     near != NULL ? "\"?" : "");
+}
+
+void config_init(struct config *config)
+{
+    struct error err;
+    memset(config, 0, sizeof *config);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (set(config, &settings[i], settings[i].dflt, &err) != 0) {
+            fprintf(stderr, "hatchery: settings.def: %s\n", err.text);
+            abort();
+        }
+    }
+}
+
+void config_free(struct config *config)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (settings[i].type == TYPE_STRING)
+            free(*(char **)member(&settings[i], config));
+    memset(config, 0, sizeof *config);
+}
+
+/* --- sources ----------------------------------------------------------------------------------------------- */
+
+/* Takes blanks off both ends, in place. */
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t size = strlen(text);
+    while (size > 0 && isspace((unsigned char)text[size - 1]))
+        text[--size] = '\0';
+    return text;
+}
+
+/* One line of a settings file. `seen` tells which settings earlier lines have set. */
+static int read_line(struct config *config, char *line, bool *seen, struct error *err)
+{
+    char *name = trim(line);
+    if (name[0] == '\0' || name[0] == '#')
+        return 0;
+    char *equals = strchr(name, '=');
+    if (equals == NULL)
+        return error_set(err, 0, "\"%.64s\" is not a setting; write \"name = value\", or # before a comment",
+                         name);
+    *equals = '\0';
+    name = trim(name);
+    const struct setting *setting = find(name);
+    if (setting != NULL && seen[setting - settings])
+        return error_set(err, 0, "%s: set a second time; keep one of the lines", name);
+    if (config_set(config, name, trim(equals + 1), err) != 0)
+        return -1;
+    seen[setting - settings] = true;
+    return 0;
+}
+
+int config_read_stream(struct config *config, FILE *stream, const char *path, struct error *err)
+{
+    bool seen[SETTING_COUNT] = {false};
+    char line[LINE_MAX_BYTES];
+
+    for (int number = 1; fgets(line, sizeof line, stream) != NULL; number++) {
+        size_t size = strlen(line);
+        bool whole = size > 0 && line[size - 1] == '\n';
+        if (!whole && !feof(stream)) {
+            /* a NUL byte hides the end of the line, or the line is longer than the buffer */
+            error_set(err, 0, "the line is too long or holds a NUL byte; write \"name = value\"");
+            return error_wrap(err, "%s:%d", path, number);
+        }
+        if (read_line(config, line, seen, err) != 0)
+            return error_wrap(err, "%s:%d", path, number);
+    }
+    if (ferror(stream))
+        return error_set(err, errno, "cannot read %s", path);
+    return 0;
+}
+
+int config_read_file(struct config *config, const char *path, struct error *err)
+{
+    FILE *stream = fopen(path, "re");
+    if (stream == NULL)
+        return error_set(err, errno, "cannot open the settings file %s", path);
+    int result = config_read_stream(config, stream, path, err);
+    fclose(stream);
+    return result;
+}
+
+int config_read_environment(struct config *config, struct error *err)
+{
+    const size_t prefix_size = sizeof environment_prefix - 1;
+
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        if (strncmp(*entry, environment_prefix, prefix_size) != 0)
+            continue;
+        const char *equals = strchr(*entry, '=');
+        size_t size = equals != NULL ? (size_t)(equals - *entry) - prefix_size : 0;
+        char name[64];
+        if (equals == NULL || size >= sizeof name)
+            return error_set(err, 0, "environment: no setting is called \"%.80s\"", *entry);
+        for (size_t i = 0; i < size; i++) {
+            char c = (*entry)[prefix_size + i];
+            name[i] = c == '_' ? '-' : (char)tolower((unsigned char)c);
+        }
+        name[size] = '\0';
+        if (strcmp(name, "config") == 0)
+            continue; /* names the settings file; whoever reads that file has used it */
+        if (config_set(config, name, equals + 1, err) != 0)
+            return error_wrap(err, "environment variable %.*s", (int)(prefix_size + size), *entry);
+    }
+    return 0;
+}
+
+/* --- rules that need more than one value, and automatic values ---------------------------------------------- */
+
+static int64_t cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more than 1,024 processors: the set is too small */
+    return online > 0 ? online : 1;
+}
+
+/* HOST:PORT, where HOST is an address or a name, in brackets when it is IPv6. */
+static int check_listen(const char *listen, struct error *err)
+{
+    const char *colon = strrchr(listen, ':');
+    int64_t port = -1;
+    bool bracketed = listen[0] == '[' && colon != NULL && colon > listen + 2 && colon[-1] == ']';
+    bool plain = listen[0] != '[' && colon != NULL && colon != listen && strchr(listen, ':') == colon;
+
+    if ((bracketed || plain) && parse_whole(colon + 1, false, &port) == 0 && port <= 65535)
+        return 0;
+    return error_set(
+        err, 0,
+        "listen: \"%.80s\" is not an address; give HOST:PORT such as 127.0.0.1:8000 or [::1]:8000, "
+        "with a port from 0 to 65535",
+        listen);
+}
+
+static int check_preload(const char *preload, struct error *err)
+{
+    bool start = true; /* of a module's name, or of a part of it */
+    for (const char *p = preload; *p != '\0'; p++) {
+        bool letter = isalpha((unsigned char)*p) || *p == '_' || (unsigned char)*p >= 0x80;
+        bool separator = *p == ',' || *p == '.';
+        if (!(letter || (!start && (separator || isdigit((unsigned char)*p)))) || (separator && p[1] == '\0'))
+            return error_set(
+                err, 0,
+                "preload: \"%.80s\" is not a list of modules; give names separated by commas, without "
+                "blanks, such as numpy,os.path",
+                preload);
+        start = separator;
+    }
+    return 0;
+}
+
+int config_finish(struct config *config, struct error *err)
+{
+    enum { CONCURRENCY_LEAST = 4, CONCURRENCY_PER_CORE = 2 };
+
+    if (check_listen(config->listen, err) != 0 || check_preload(config->preload, err) != 0)
+        return -1;
+    if (config->python[0] != '/')
+        return error_set(err, 0,
+                         "python: \"%.80s\" is not an absolute path; give one such as /usr/bin/python3",
+                         config->python);
+    if (config->default_timeout > config->max_timeout)
+        return error_set(
+            err, 0, "default-timeout: %g s is more than max-timeout (%g s); lower one or raise the other",
+            config->default_timeout, config->max_timeout);
+    if (config->concurrency == 0) {
+        config->concurrency = CONCURRENCY_PER_CORE * cores();
+        if (config->concurrency < CONCURRENCY_LEAST)
+            config->concurrency = CONCURRENCY_LEAST;
+        if (config->concurrency > (int64_t)find("concurrency")->max)
+            config->concurrency = (int64_t)find("concurrency")->max;
+    }
+    return 0;
+}
+
+/* --- output ------------------------------------------------------------------------------------------------ */
+
+int config_dump(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const void *value = member_const(&settings[i], config);
+        char text[NUMBER_TEXT_BYTES];
+        const char *shown = text;
+        switch (settings[i].type) {
+        case TYPE_STRING:
+            shown = *(char *const *)value;
+            break;
+        case TYPE_INT:
+            snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)value);
+            break;
+        case TYPE_SIZE:
+            format_size(text, sizeof text, *(const int64_t *)value);
+            break;
+        case TYPE_SECONDS:
+            format_seconds(text, sizeof text, *(const double *)value);
+            break;
+        case TYPE_BOOL:
+            shown = *(const bool *)value ? "true" : "false";
+            break;
+        }
+        fprintf(out, "# %s (%s)\n%s = %s\n", settings[i].text, settings[i].unit, settings[i].name, shown);
+    }
+    return fflush(out) == 0 && !ferror(out) ? 0 : -1;
+}
+
+void config_help(FILE *out)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        fprintf(out, "  --%s=%s\n        %s [%s]\n", settings[i].name, settings[i].unit, settings[i].text,
+                settings[i].dflt);
+}
