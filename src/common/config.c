@@ -146,7 +146,7 @@ static int parse_whole(const char *text, bool suffixes, int64_t *number)
 }
 
 /* Digits with at most one point and nine decimals: no sign, exponent, "inf" or "nan", and no locale. */
-static int parse_decimal(const char *text, double *number)
+int config_parse_seconds(const char *text, double *number)
 {
     size_t whole = strspn(text, "0123456789");
     size_t decimals = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
@@ -179,7 +179,7 @@ static int set_whole(const struct setting *setting, int64_t *out, const char *va
 static int set_seconds(const struct setting *setting, double *out, const char *value, struct error *err)
 {
     double n;
-    if (parse_decimal(value, &n) != 0)
+    if (config_parse_seconds(value, &n) != 0)
         return bad_number(err, setting, value, "is not a number");
     if (n < setting->min || n > setting->max)
         return bad_number(err, setting, value, n < setting->min ? "is too small" : "is too large");

@@ -26,6 +26,9 @@ void config_free(struct config *config);
 /* Sets one setting from text. The error names the setting, what is wrong with the value and what is right. */
 int config_set(struct config *config, const char *name, const char *value, struct error *err);
 
+/* Reads a number of seconds as settings are read: digits with at most nine decimals, nothing else. 0, or -1. */
+int config_parse_seconds(const char *text, double *seconds);
+
 /* Reads a settings file ("name = value" lines, # comments). The error names file and line. */
 int config_read_file(struct config *config, const char *path, struct error *err);
 int config_read_stream(struct config *config, FILE *stream, const char *path, struct error *err);

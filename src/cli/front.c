@@ -1,0 +1,75 @@
+/* front.c: `hatchery front`: the role that reads the network. Only the broker starts it, with three descriptors:
+ * the settings (a memory file), the listening socket and its channel to the broker. It opens nothing by name. */
+#include "front/front.h"
+
+#include "cli/commands.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_CONFIG_FD, OPTION_LISTEN_FD, OPTION_CHANNEL_FD, OPTION_COUNT };
+
+static const struct cli_option front_options[] = {
+    {"config-fd", "N", "the settings", OPTION_CONFIG_FD},
+    {"listen-fd", "N", "the listening socket", OPTION_LISTEN_FD},
+    {"channel-fd", "N", "the channel to the broker", OPTION_CHANNEL_FD},
+    {0},
+};
+
+/* The descriptor that an option names: open, and from now on close-on-exec. -1 with err. */
+static int inherited(const struct options *options, size_t index, struct error *err)
+{
+    const char *text = options->values[index];
+    if (text == NULL)
+        return error_set(err, 0, "--%s is missing; only \"hatchery serve\" starts this command",
+                         front_options[index].name);
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 6 || text[digits] != '\0' || atoi(text) <= STDERR_FILENO)
+        return error_set(err, 0, "--%s: \"%.64s\" is not a descriptor above 2", front_options[index].name,
+                         text);
+    if (fcntl(atoi(text), F_SETFD, FD_CLOEXEC) < 0)
+        return error_set(err, errno, "--%s=%s", front_options[index].name, text);
+    return atoi(text);
+}
+
+static int read_settings(int fd, struct config *config, struct error *err)
+{
+    config_init(config);
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return error_set(err, errno, "settings");
+    FILE *stream = fdopen(fd, "r");
+    if (stream == NULL)
+        return error_set(err, errno, "settings");
+    int result = config_read_stream(config, stream, "settings", err);
+    fclose(stream);
+    return result == 0 ? config_finish(config, err) : -1;
+}
+
+static int front_command_main(const struct command *self, int argc, char **argv)
+{
+    struct options options;
+    struct config config = {0};
+    struct error err;
+    int fds[OPTION_COUNT];
+
+    int result = options_parse(&options, self, argc, argv, &err);
+    for (size_t i = 0; result >= 0 && i < OPTION_COUNT; i++)
+        result = fds[i] = inherited(&options, i, &err);
+    options_free(&options);
+    if (result < 0)
+        return command_fail(self, EXIT_STATUS_USAGE, &err);
+    if (read_settings(fds[OPTION_CONFIG_FD], &config, &err) != 0)
+        return command_fail(self, EXIT_STATUS_FAILED, &err);
+    options_init_log(&config, "front");
+    int status = front_main(&config, fds[OPTION_LISTEN_FD], fds[OPTION_CHANNEL_FD]);
+    config_free(&config);
+    return status;
+}
+
+const struct command command_front = {
+    .name = "front",
+    .options = front_options,
+    .main = front_command_main,
+};
