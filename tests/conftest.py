@@ -1,0 +1,79 @@
+"""Fixtures for every suite: one service for the session, and factories for services with other settings."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import service as services  # noqa: E402
+
+
+def pytest_configure(config):
+    services.adopt_orphans()
+
+
+@pytest.fixture(scope="session")
+def hatchery(tmp_path_factory):
+    """The service that most tests share: default settings, a pool of 4."""
+    started = services.Service(folder=tmp_path_factory.mktemp("service"), pool=4)
+    yield started
+    if started.process is not None:
+        status = started.stop()
+        assert status == 0, f"SIGTERM ended the service with {status}:\n{started.log_tail(40)}"
+
+
+@pytest.fixture
+def service(hatchery):
+    """The shared service, found healthy, or started again after a test that broke it."""
+    if not hatchery.running():
+        hatchery.kill()
+        hatchery.start()
+    return hatchery
+
+
+@pytest.fixture
+def make_service(tmp_path):
+    """A factory: make_service(queue=1, concurrency=1). Stopped, and checked, after the test."""
+    made = []
+
+    def make(**settings):
+        folder = tmp_path / f"service-{len(made)}"
+        folder.mkdir()
+        started = services.Service(folder=folder, **settings)
+        made.append(started)
+        return started
+
+    yield make
+    for started in made:
+        if started.process is not None:
+            if started.process.poll() is not None:
+                raise AssertionError(f"the service died with {started.process.returncode}:\n{started.log_tail(40)}")
+            status = started.stop()
+            assert status == 0, f"SIGTERM ended the service with {status}:\n{started.log_tail(40)}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of the service's log."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, services.Service):
+                report.sections.append(("service log", value.log_tail(25)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """HATCHERY_SKIPS_FATAL=1 turns every skip into a failure of the session."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and os.environ.get("HATCHERY_SKIPS_FATAL") == "1":
+        terminalreporter.write_line(f"{len(skipped)} skipped, and HATCHERY_SKIPS_FATAL is set", red=True)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped") and os.environ.get("HATCHERY_SKIPS_FATAL") == "1" and exitstatus == 0:
+        session.exitstatus = 1

@@ -1,0 +1,12 @@
+import asyncio
+
+
+async def main():
+    await inner()
+
+
+async def inner():
+    raise ValueError("in a coroutine")
+
+
+asyncio.run(main())

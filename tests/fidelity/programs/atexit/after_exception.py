@@ -1,0 +1,4 @@
+import atexit
+
+atexit.register(print, "atexit ran")
+1 / 0

@@ -1,0 +1,5 @@
+import atexit
+import sys
+
+atexit.register(lambda: print("ran", flush=True))
+sys.exit(4)

@@ -1,0 +1,10 @@
+import atexit
+
+
+def late():
+    import json
+
+    print(json.dumps({"late": True}))
+
+
+atexit.register(late)

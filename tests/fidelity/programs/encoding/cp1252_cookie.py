@@ -1,0 +1,3 @@
+# vim: set fileencoding=cp1252 :
+print(ascii("€"))
+1 / 0  # é

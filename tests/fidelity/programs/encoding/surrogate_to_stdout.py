@@ -1,0 +1,2 @@
+print("fine")
+print("half \ud83d pair")

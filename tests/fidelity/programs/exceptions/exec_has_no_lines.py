@@ -1,0 +1,2 @@
+exec("def f():\n    raise ValueError('inside exec')\n")
+f()

@@ -1,0 +1,2 @@
+balance = 5
+print(balanse)

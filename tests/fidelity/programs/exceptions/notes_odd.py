@@ -1,0 +1,5 @@
+class Odd(Exception):
+    __notes__ = "not a list"
+
+
+raise Odd("x")

@@ -1,0 +1,5 @@
+def größe(naïve):
+    return "日本語" + naïve + größe
+
+
+größe("é")

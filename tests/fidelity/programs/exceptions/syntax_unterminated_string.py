@@ -1,0 +1,3 @@
+x = 1
+name = "never closed
+print(name)

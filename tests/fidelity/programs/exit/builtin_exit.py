@@ -1,0 +1,3 @@
+print(exit)
+print(quit)
+exit(5)

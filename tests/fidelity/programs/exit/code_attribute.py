@@ -1,0 +1,3 @@
+e = SystemExit(3)
+e.code = 9
+raise e

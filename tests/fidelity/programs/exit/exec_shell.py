@@ -1,0 +1,3 @@
+import os
+
+os.execvp("sh", ["sh", "-c", "echo shell; exit 44"])

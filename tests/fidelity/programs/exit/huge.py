@@ -1,0 +1,4 @@
+import sys
+
+print("huge")
+sys.exit(1 << 80)

@@ -1,0 +1,2 @@
+# silent
+raise SystemExit

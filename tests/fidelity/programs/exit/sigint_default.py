@@ -1,0 +1,4 @@
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.raise_signal(signal.SIGINT)

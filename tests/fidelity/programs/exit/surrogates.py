@@ -1,0 +1,3 @@
+import sys
+
+sys.exit("half \ud800 pair \xe9")

@@ -1,0 +1,3 @@
+print("start")
+breakpoint()
+print("never")

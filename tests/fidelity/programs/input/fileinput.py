@@ -1,0 +1,3 @@
+import fileinput
+
+print(list(fileinput.input()))

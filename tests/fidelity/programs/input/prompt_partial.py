@@ -1,0 +1,5 @@
+print("a", end="")
+try:
+    input("prompt> ")
+except EOFError:
+    print("end")

@@ -1,0 +1,2 @@
+print("__annotations__" in globals())
+print(__annotations__)

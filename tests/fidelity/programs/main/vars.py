@@ -1,0 +1,2 @@
+print(sorted(vars()))
+print(sorted(globals()) == sorted(vars()) == sorted(dir()))

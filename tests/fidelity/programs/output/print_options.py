@@ -1,0 +1,6 @@
+print(1, 2, 3, sep="-", end="!\n")
+print(*"abc", sep="\n")
+print(flush=True)
+print("x", end=None, sep=None)
+print("é" * 3, [None, True, 1.0, 1e100, -0.0, float("nan")], {"a": (1,)})
+print("bad", sep=3)

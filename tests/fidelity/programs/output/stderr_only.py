@@ -1,0 +1,3 @@
+import sys
+
+print("only errors", file=sys.stderr)

@@ -1,0 +1,5 @@
+import os
+import platform
+import socket
+
+print(socket.gethostname(), os.uname().nodename, platform.node())

@@ -1,0 +1,2 @@
+"""The module's docstring."""
+print(__doc__)

@@ -1,0 +1,7 @@
+def f():
+    return 1
+
+class C:
+    x = 1
+
+print(f(), C.x)

@@ -1,0 +1,3 @@
+x = "a bc"
+print(ascii(x))
+1 / 0

@@ -1,0 +1,1 @@
+# silent: nothing but a comment

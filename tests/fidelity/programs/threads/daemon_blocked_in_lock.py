@@ -1,0 +1,6 @@
+import threading
+
+lock = threading.Lock()
+lock.acquire()
+threading.Thread(target=lock.acquire, daemon=True).start()
+print("end")

@@ -1,0 +1,6 @@
+import warnings
+
+warnings.simplefilter("always")
+file = open("a.txt", "w")
+del file
+print("done")

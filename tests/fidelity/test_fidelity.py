@@ -1,0 +1,91 @@
+"""A program gives in a sandbox what `python3 main.py` gives, to the byte; see reference.py for the other side."""
+
+import re
+import signal
+import threading
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import reference
+import service as services
+
+DIFFERENCES = {
+    f"{area}/{name}": entry
+    for area, entries in tomllib.loads((Path(__file__).parent / "differences.toml").read_text()).items()
+    for name, entry in entries.items()
+}
+NAMES = reference.names()
+LIMITS = {"pool": 4, "limit-output": "16M", "limit-memory": "512M", "python": reference.PYTHON}
+PATIENCE = 50
+
+
+@pytest.fixture(scope="module")
+def sandboxes(tmp_path_factory):
+    started = services.Service(folder=tmp_path_factory.mktemp("fidelity"), **LIMITS)
+    yield started
+    if started.process is not None:
+        started.stop()
+
+
+def in_sandbox(service, code):
+    """What the service gives for a program, as a reference.Outcome (bytes that are not UTF-8 read U+FFFD)."""
+    answer = service.execute(code.decode(), timeout=PATIENCE)
+    if answer["signal"]:
+        status = -getattr(signal, answer["signal"])
+    else:
+        status = answer["exit_code"]
+    assert not answer["output_truncated"] and not answer["error_truncated"]
+    # A shell would say 3 for both: the reason must fit the status.
+    if answer["status"] not in ("memory_limit",):
+        expected = "ok" if status == 0 else "signal" if status is not None and status < 0 else "error"
+        assert answer["status"] == expected, answer
+    return reference.Outcome(answer["output"].encode(), (answer["error"] or "").encode(), status)
+
+
+def as_text(data):
+    return data.decode("utf-8", "replace").encode()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in DIFFERENCES and not name.startswith("sandbox/")])
+def test_same_as_python(sandboxes, name):
+    code = reference.source(name)
+    lacking = reference.missing(code)
+    if lacking:
+        pytest.skip(f"{reference.PYTHON} has no {lacking}")
+    expected = []
+    other = threading.Thread(target=lambda: expected.append(reference.run(code)))
+    other.start()
+    try:
+        found = in_sandbox(sandboxes, code)
+    finally:
+        other.join()
+    (expected,) = expected
+    assert found.stdout == as_text(expected.stdout)
+    assert found.stderr == as_text(expected.stderr)
+    assert found.status == expected.status
+
+
+@pytest.mark.parametrize("name", sorted(DIFFERENCES))
+def test_differs_on_purpose(sandboxes, name):
+    entry = DIFFERENCES[name]
+    assert entry["reason"]
+    found = in_sandbox(sandboxes, reference.source(name))
+    for stream in ("stdout", "stderr"):
+        text = getattr(found, stream).decode()
+        if f"{stream}_re" in entry:
+            assert re.fullmatch(entry[f"{stream}_re"], text, re.DOTALL), (entry[f"{stream}_re"], text)
+        else:
+            assert text == entry.get(stream, "")
+    if not entry.get("status_any"):
+        assert found.status == entry.get("status", 0)
+
+
+def test_every_difference_is_a_program():
+    assert set(DIFFERENCES) <= set(NAMES)
+    assert {name for name in NAMES if name.startswith("sandbox/")} <= set(DIFFERENCES)
+
+
+def test_there_are_enough_programs():
+    assert len(NAMES) - len(DIFFERENCES) >= 170
