@@ -1,0 +1,60 @@
+# The front door: each target is one line of what you want; meson and the scripts in tools/ do the work.
+#
+#   make run LISTEN=0.0.0.0:8000 ARGS="--pool 8"     settings for the service
+#   make test SUITES="e2e"                           only one suite
+#   make install DESTDIR=/tmp/root PREFIX=/usr
+
+BUILD = build
+PREFIX = /usr/local
+LISTEN = 127.0.0.1:8000
+ARGS =
+SUITES = unit fidelity e2e security
+
+# Debian's Python, whatever else is first on the path: it is what the service runs by default.
+PYTHON = /usr/bin/python3
+
+.PHONY: help run build test bench install dev docs format clean deps
+
+help:
+	@echo "make run      install what is missing, build, serve on $(LISTEN)"
+	@echo "make build    leave the binary in $(BUILD)/hatchery"
+	@echo "make test     every suite, then again with the address and undefined-behaviour sanitizers"
+	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
+	@echo "make dev      like run, and rebuild and restart at every change of a source file"
+	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
+	@echo "make docs     write the parts of docs/ that come from the table of settings"
+	@echo "make format   clang-format over src/ and tests/"
+	@echo "make clean    remove everything that was built"
+
+deps:
+	@tools/deps.sh build
+
+build: deps
+	@tools/build.sh $(BUILD) -Dprefix=$(PREFIX)
+
+run: build
+	@tools/serve.sh $(BUILD)/hatchery --listen $(LISTEN) $(ARGS)
+
+test:
+	@tools/deps.sh build test
+	@PYTHON=$(PYTHON) tools/test.sh $(BUILD) $(SUITES)
+
+bench:
+	@tools/deps.sh build bench
+	@tools/build.sh $(BUILD)
+	@PYTHON=$(PYTHON) tools/bench.sh $(BUILD) $(ARGS)
+
+dev: deps
+	@tools/dev.sh $(BUILD) --listen $(LISTEN) $(ARGS)
+
+install: build
+	meson install -C $(BUILD) --no-rebuild
+
+docs: build
+	@tools/docs.sh $(BUILD)/hatchery
+
+format:
+	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c')
+
+clean:
+	rm -rf $(BUILD) build-asan web/node_modules

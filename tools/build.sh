@@ -1,0 +1,15 @@
+#!/bin/sh
+# build.sh FOLDER [MESON OPTION...]: fetches the web assets that the binary embeds, configures once, and builds.
+set -eu
+build=$1
+shift
+
+# node_modules has a copy of the lock file from the last complete install
+if [ -f web/package-lock.json ] && ! cmp -s web/package-lock.json web/node_modules/.hatchery-lock.json; then
+    npm ci --ignore-scripts --no-audit --no-fund --prefix web
+    cp web/package-lock.json web/node_modules/.hatchery-lock.json
+fi
+if [ ! -f "$build/build.ninja" ]; then
+    meson setup "$build" "$@"
+fi
+ninja -C "$build"

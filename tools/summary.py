@@ -1,0 +1,42 @@
+"""summary.py FOLDER: adds up the JUnit files of a folder. Prints a line for each and at last "N passed, N failed".
+
+Status 1 when something failed, when nothing ran, and, where HATCHERY_SKIPS_FATAL is 1, when something was skipped.
+"""
+
+import os
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+
+def count(path):
+    """(passed, failed, skipped) of one file; a file that cannot be read is one failure."""
+    passed = failed = skipped = 0
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError):
+        return 0, 1, 0
+    for case in root.iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def main():
+    fatal = os.environ.get("HATCHERY_SKIPS_FATAL") == "1"
+    passed = failed = skipped = 0
+    for path in sorted(Path(sys.argv[1]).glob("*.xml")):
+        p, f, s = count(path)
+        print(f"{path.stem:16} {p:5} passed {f:5} failed {s:5} skipped")
+        passed, failed, skipped = passed + p, failed + f, skipped + s
+    if fatal:
+        failed += skipped
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+sys.exit(main())
