@@ -1,0 +1,29 @@
+/* connection.h: one client connection: reads requests, hands each to its route, writes the answers in order. */
+#pragma once
+
+#include "front/http_reader.h"
+#include "front/response.h"
+#include "front/server.h"
+
+struct connection;
+
+/* Takes over an accepted, non-blocking socket. */
+void connection_open(struct server *server, int fd);
+
+/* A deadline of the connection has passed. */
+void connection_expired(struct deadline *deadline);
+
+/* Closes the connection (a link of server->connections) if it is between requests; else after its answer. */
+void connection_drain(struct list *link);
+
+/* For the route that handles the current request, until it answers: */
+struct server *connection_server(struct connection *connection);
+struct http_request *connection_request(struct connection *connection);
+struct response *connection_response(struct connection *connection); /* fill it, then connection_answer() */
+uint64_t connection_received(const struct connection *connection);   /* uv_hrtime() of the complete request */
+
+/* Says whom to call, once, if the client goes away before the answer. NULL takes it back. */
+void connection_on_gone(struct connection *connection, void (*gone)(void *data), void *data);
+
+/* Sends the response. The route is done with the connection. */
+void connection_answer(struct connection *connection);

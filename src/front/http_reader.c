@@ -1,0 +1,333 @@
+/* http_reader.c: see http_reader.h. Runs in the front; every byte is hostile. */
+#include "front/http_reader.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { BODY_KEEP = 16384, HTTP_BAD_REQUEST = 400 };
+
+static struct http_reader *reader_of(llhttp_t *parser)
+{
+    return parser->data;
+}
+
+static int refuse(struct http_reader *r, int status, const char *detail)
+{
+    if (r->status == 0) {
+        r->status = status;
+        r->detail = detail;
+    }
+    return HPE_USER;
+}
+
+static int bad_request(struct http_reader *r, const char *detail)
+{
+    return refuse(r, HTTP_BAD_REQUEST, detail);
+}
+
+/* llhttp takes a bare LF for the empty line behind the head. */
+static const char BAD_LINE_END[] = "Lines must end in CRLF";
+
+/* The byte `back` places before `at`, which is inside what is being read now. */
+static char byte_before(const struct http_reader *r, const char *at, ptrdiff_t back)
+{
+    ptrdiff_t index = at - r->chunk - back;
+    return index >= 0 ? r->chunk[index] : index >= -2 ? r->before[2 + index] : 0;
+}
+
+static bool follows_crlf(const struct http_reader *r, const char *at)
+{
+    return byte_before(r, at, 1) == '\n' && byte_before(r, at, 2) == '\r';
+}
+
+static bool take_head_bytes(struct http_reader *r, size_t size)
+{
+    r->head_size += size;
+    return r->head_size <= HTTP_HEAD_MAX;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t size)
+{
+    struct http_reader *r = reader_of(parser);
+    if (r->request.url.size == 0 && byte_before(r, at, 2) == ' ')
+        return bad_request(r, "Invalid request line");
+    if (!buffer_append(&r->request.url, at, size))
+        return refuse(r, 414, "URI Too Long");
+    return 0;
+}
+
+static int on_url_complete(llhttp_t *parser)
+{
+    struct http_reader *r = reader_of(parser);
+    if (r->request.url.size == 0 || r->request.url.data[0] != '/')
+        return bad_request(r, "The request target must be a path");
+    return 0;
+}
+
+static int on_version_complete(llhttp_t *parser)
+{
+    struct http_reader *r = reader_of(parser);
+    if (parser->http_major != 1 || parser->http_minor > 1)
+        return refuse(r, 505, "HTTP Version Not Supported");
+    return 0;
+}
+
+static int on_header_field(llhttp_t *parser, const char *at, size_t size)
+{
+    struct http_reader *r = reader_of(parser);
+    if ((parser->flags & F_TRAILING) != 0)
+        return bad_request(r, "Trailers are not supported");
+    if (r->name_size == 0) {
+        if (!follows_crlf(r, at))
+            return bad_request(r, BAD_LINE_END);
+        if (++r->headers > HTTP_HEADERS_MAX)
+            return refuse(r, 431, "Too many header fields");
+        r->value.size = 0;
+        r->value_size = 0;
+    }
+    if (!take_head_bytes(r, size) || r->name_size + size > HTTP_HEADER_MAX)
+        return refuse(r, 431, "Request Header Fields Too Large");
+    for (size_t i = 0; i < size && r->name_size + i < sizeof r->name; i++)
+        r->name[r->name_size + i] = at[i];
+    r->name_size += size;
+    return 0;
+}
+
+static bool is_header(const struct http_reader *r, const char *name)
+{
+    size_t size = strlen(name);
+    return r->name_size == size && strncasecmp(r->name, name, size) == 0;
+}
+
+static int on_header_value(llhttp_t *parser, const char *at, size_t size)
+{
+    struct http_reader *r = reader_of(parser);
+    ptrdiff_t back = 1;
+    char before;
+
+    while ((before = byte_before(r, at, back)) == ' ' || before == '\t')
+        back++;
+    if (before == '\n' && (size > 0 || r->value_size > 0)) /* llhttp reports an empty value behind its line */
+        return bad_request(r, "Folded header lines are not supported");
+    r->value_size += size;
+    if (!take_head_bytes(r, size) || r->value_size > HTTP_HEADER_MAX)
+        return refuse(r, 431, "Request Header Fields Too Large");
+    for (size_t i = 0; i < size; i++)
+        if (((unsigned char)at[i] < 0x20 && at[i] != '\t') || at[i] == 0x7f)
+            return bad_request(r, "Invalid header value");
+    if (r->name_size <= sizeof r->name)
+        buffer_append(&r->value, at, size);
+    return 0;
+}
+
+/* True when a comma-separated list has `token`, not with a weight of 0. */
+static bool list_has(const char *list, const char *token)
+{
+    size_t length = strlen(token);
+    for (const char *p = list; *p != '\0'; p += strcspn(p, ","), p += *p == ',') {
+        p += strspn(p, " \t");
+        if (strncasecmp(p, token, length) != 0 || strchr(" \t,;", p[length]) == NULL)
+            continue;
+        const char *q = p + length + strspn(p + length, " \t;");
+        if (strncasecmp(q, "q=0", 3) == 0 && strspn(q + 3, ".0") == strcspn(q + 3, " \t,"))
+            return false;
+        return true;
+    }
+    return false;
+}
+
+static bool is_host(const char *value)
+{
+    return strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]") ==
+           strlen(value);
+}
+
+static int on_header_value_complete(llhttp_t *parser)
+{
+    struct http_reader *r = reader_of(parser);
+    struct http_request *request = &r->request;
+
+    if (r->name_size == 0)
+        return bad_request(r, "Empty header name");
+    if (!buffer_byte(&r->value, '\0'))
+        return refuse(r, 431, "Request Header Fields Too Large");
+    r->value.size--;
+    char *value = r->value.data;
+    while (r->value.size > 0 && (value[r->value.size - 1] == ' ' || value[r->value.size - 1] == '\t'))
+        value[--r->value.size] = '\0';
+
+    if (is_header(r, "host")) {
+        r->hosts++;
+        if (!is_host(value))
+            return bad_request(r, "Invalid Host header");
+    } else if (is_header(r, "transfer-encoding")) {
+        r->encodings++;
+        r->encoding_chunked = strcasecmp(value, "chunked") == 0;
+    } else if (is_header(r, "expect")) {
+        r->expects = true;
+        if (strcasecmp(value, "100-continue") != 0)
+            return refuse(r, 417, "Expectation Failed");
+    } else if (is_header(r, "content-type")) {
+        if (request->content_type[0] == '\0')
+            strncpy(request->content_type, value, sizeof request->content_type - 1);
+    } else if (is_header(r, "if-none-match")) {
+        strncpy(request->if_none_match, value, sizeof request->if_none_match - 1);
+    } else if (is_header(r, "accept-encoding")) {
+        request->accepts_gzip |= list_has(value, "gzip");
+    }
+    r->name_size = 0;
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct http_reader *r = reader_of(parser);
+
+    if (parser->http_major != 1)
+        return refuse(r, 505, "HTTP Version Not Supported");
+    parser->upgrade = 0; /* we offer no other protocol: an Upgrade header is ignored */
+    r->request.method = parser->method;
+    r->request.minor = parser->http_minor;
+    r->request.keep_alive = llhttp_should_keep_alive(parser) != 0;
+    if (r->hosts > 1 || (r->hosts == 0 && parser->http_minor == 1))
+        return bad_request(r, "Exactly one Host header is required");
+    if (r->encodings > 0) {
+        if (parser->http_minor == 0)
+            return bad_request(r, "Transfer-Encoding needs HTTP/1.1");
+        if ((parser->flags & F_CONTENT_LENGTH) != 0)
+            return bad_request(r, "Transfer-Encoding and Content-Length exclude each other");
+        if (r->encodings > 1 || !r->encoding_chunked)
+            return refuse(r, 501, "The only transfer coding is chunked");
+    }
+    if ((parser->flags & F_CONTENT_LENGTH) != 0 && parser->content_length > r->max_body)
+        return refuse(r, 413, "Request body too large");
+    r->head_complete = true;
+    bool has_body = r->encodings > 0 || parser->content_length > 0;
+    r->wants_continue = r->expects && has_body && parser->http_minor == 1;
+    return 0;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t size)
+{
+    struct http_reader *r = reader_of(parser);
+    r->wants_continue = false; /* it did not wait */
+    if (r->request.body.size == 0 && r->encodings == 0 && !follows_crlf(r, at))
+        return bad_request(r, BAD_LINE_END);
+    if (size > r->max_body - r->request.body.size)
+        return refuse(r, 413, "Request body too large");
+    if (!buffer_append(&r->request.body, at, size))
+        return refuse(r, 503, "Out of memory");
+    return 0;
+}
+
+static int on_chunk_header(llhttp_t *parser)
+{
+    struct http_reader *r = reader_of(parser);
+    if (parser->content_length > r->max_body - r->request.body.size)
+        return refuse(r, 413, "Request body too large");
+    return 0;
+}
+
+static int on_chunk_extension(llhttp_t *parser, const char *at, size_t size)
+{
+    struct http_reader *r = reader_of(parser);
+    r->extension_size += size;
+    return r->extension_size > HTTP_CHUNK_EXTENSION_MAX ? bad_request(r, "Chunk extensions too long") : 0;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t callbacks = {
+    .on_url = on_url,
+    .on_url_complete = on_url_complete,
+    .on_version_complete = on_version_complete,
+    .on_header_field = on_header_field,
+    .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
+    .on_chunk_extension_name = on_chunk_extension,
+    .on_chunk_extension_value = on_chunk_extension,
+    .on_message_complete = on_message_complete,
+};
+
+static void reset(struct http_reader *r)
+{
+    llhttp_init(&r->parser, HTTP_REQUEST, &callbacks);
+    r->parser.data = r;
+    r->begun = r->head_complete = r->wants_continue = r->encoding_chunked = r->expects = false;
+    r->status = 0;
+    r->name_size = r->value_size = r->head_size = r->extension_size = 0;
+    r->headers = r->hosts = r->encodings = 0;
+    r->request.method = HTTP_GET;
+    r->request.minor = 1;
+    r->request.keep_alive = true;
+    r->request.accepts_gzip = false;
+    r->request.content_type[0] = r->request.if_none_match[0] = '\0';
+}
+
+void http_reader_init(struct http_reader *r, size_t max_body)
+{
+    *r = (struct http_reader){.max_body = max_body};
+    buffer_init(&r->request.url, HTTP_URL_MAX);
+    buffer_init(&r->request.body, max_body + 1);
+    buffer_init(&r->value, HTTP_HEADER_MAX + 1);
+    reset(r);
+}
+
+void http_reader_free(struct http_reader *r)
+{
+    buffer_free(&r->request.url);
+    buffer_free(&r->request.body);
+    buffer_free(&r->value);
+}
+
+void http_reader_next(struct http_reader *r)
+{
+    buffer_reset(&r->request.url, BUFFER_SMALL);
+    buffer_reset(&r->request.body, BODY_KEEP);
+    buffer_reset(&r->value, BUFFER_SMALL);
+    reset(r);
+}
+
+/* Why llhttp stopped, as an answer. */
+static void refuse_for(struct http_reader *r, llhttp_errno_t error)
+{
+    if (r->encodings > 0 && !r->encoding_chunked && error == HPE_INVALID_TRANSFER_ENCODING)
+        refuse(r, r->parser.http_minor == 0 ? HTTP_BAD_REQUEST : 501, "The only transfer coding is chunked");
+    else if (error == HPE_INVALID_VERSION)
+        refuse(r, 505, "HTTP Version Not Supported");
+    else
+        bad_request(r, "Invalid HTTP request received.");
+}
+
+enum http_read http_reader_feed(struct http_reader *r, const char *bytes, size_t size, size_t *taken)
+{
+    r->chunk = bytes;
+    r->begun |= size > 0;
+    llhttp_errno_t error = llhttp_execute(&r->parser, bytes, size);
+    *taken = size;
+    if (error == HPE_OK) {
+        if (size > 0) {
+            r->before[0] = size > 1 ? bytes[size - 2] : r->before[1];
+            r->before[1] = bytes[size - 1];
+        }
+        return HTTP_MORE;
+    }
+    if (error == HPE_PAUSED && r->status == 0) {
+        const char *end = llhttp_get_error_pos(&r->parser);
+        *taken = (size_t)(end - bytes);
+        if ((r->encodings > 0 || r->request.body.size == 0) && !follows_crlf(r, end))
+            bad_request(r, BAD_LINE_END);
+        if (!buffer_byte(&r->request.body, '\0'))
+            refuse(r, 503, "Out of memory");
+        r->request.body.size--;
+        return r->status == 0 ? HTTP_REQUEST_COMPLETE : HTTP_REFUSED;
+    }
+    refuse_for(r, error);
+    return HTTP_REFUSED;
+}

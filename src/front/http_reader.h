@@ -1,0 +1,64 @@
+/* http_reader.h: reads HTTP/1.1 requests from bytes. llhttp parses; what it leaves open is decided here: one Host, only
+ * `chunked`, no obsolete folding, no trailers, and a limit on everything. Knows nothing of sockets. */
+#pragma once
+
+#include "front/buffer.h"
+
+#include <llhttp/llhttp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HTTP_URL_MAX = 8192,
+    HTTP_HEADER_MAX = 8192,       /* one header's name or value */
+    HTTP_HEADERS_MAX = 64,        /* headers in a request */
+    HTTP_HEAD_MAX = 32768,        /* all of them together */
+    HTTP_CHUNK_EXTENSION_MAX = 64 /* in a request */
+};
+
+struct http_request {
+    uint8_t method; /* enum llhttp_method */
+    uint8_t minor;  /* HTTP/1.minor */
+    bool keep_alive;
+    bool accepts_gzip;
+    char content_type[256]; /* cut off there; "" when there is none */
+    char if_none_match[128];
+    struct buffer url;  /* starts with '/' */
+    struct buffer body; /* a NUL follows it */
+};
+
+enum http_read {
+    HTTP_MORE,    /* all bytes were taken, the request is not complete */
+    HTTP_REQUEST_COMPLETE,
+    HTTP_REFUSED  /* answer `status` and `detail`, then close */
+};
+
+struct http_reader {
+    llhttp_t parser;
+    struct http_request request;
+    size_t max_body;
+    bool begun;          /* a byte of the request has come */
+    bool head_complete;
+    bool wants_continue; /* the client waits for "100 Continue"; the connection clears it */
+    int status;
+    const char *detail;
+
+    /* the rest is the reader's own */
+    char name[24];
+    size_t name_size, value_size, head_size, extension_size;
+    unsigned headers, hosts, encodings;
+    bool encoding_chunked, expects;
+    struct buffer value;
+    const char *chunk;   /* what is being read now, */
+    char before[2];      /* and the two bytes before it */
+};
+
+void http_reader_init(struct http_reader *reader, size_t max_body);
+void http_reader_free(struct http_reader *reader);
+
+/* Makes ready for the next request of the connection. */
+void http_reader_next(struct http_reader *reader);
+
+/* Reads on. `taken` is how many of the bytes were used: fewer than `size` only behind a complete request. */
+enum http_read http_reader_feed(struct http_reader *reader, const char *bytes, size_t size, size_t *taken);

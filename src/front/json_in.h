@@ -1,0 +1,30 @@
+/* json_in.h: reads a request body as Python's json.loads() would, on top of jansson. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { JSON_DEPTH_MAX = 32 };
+
+enum json_in_status {
+    JSON_IN_OK,
+    JSON_IN_SYNTAX,     /* `position` and `message` are those of Python's JSONDecodeError */
+    JSON_IN_UNREADABLE  /* not UTF-8, nested deeper than JSON_DEPTH_MAX, or no memory */
+};
+
+struct json_in {
+    json_t *root;        /* JSON_IN_OK: the caller's, json_decref() */
+    bool surrogates;     /* a lone surrogate was escaped somewhere; it stands as U+FFFD in the tree */
+    size_t position;     /* in characters, not bytes */
+    const char *message; /* static text */
+};
+
+/* Seeds jansson's hash. Call once, before the process is confined: it reads the kernel's random numbers. */
+void json_in_init(void);
+
+/* Parses `size` bytes. `text` is changed: what jansson refuses and Python accepts is replaced in place. */
+enum json_in_status json_in_parse(char *text, size_t size, struct json_in *in);
+
+/* True when all of `bytes` is UTF-8. */
+bool utf8_valid(const char *bytes, size_t size);

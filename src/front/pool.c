@@ -1,0 +1,291 @@
+/* pool.c: see pool.h. Runs in the front.
+ *
+ * The pipes of all runs are watched by one epoll set inside the loop's: watching one costs a single system call, made
+ * while the program already runs. Events name slot and generation, not an address, so a late one hits nothing.
+ * They are edge-triggered: streams are read until they are empty. */
+#include "front/pool.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum {
+    SLOTS_MAX = 65536,
+    EVENTS_A_TURN = 64,
+    STREAM_BITS = 2,
+    GENERATION_BITS = 46, /* of an event's 64: slot 16, generation 46, stream 2 */
+    RETRY_AFTER_MAX = 600
+};
+
+static const double MEAN_WEIGHT = 0.1; /* of the newest run in the mean of run times */
+
+struct pool {
+    const struct config *config;
+    struct broker_link link;
+    uv_poll_t pipes;
+    int epoll;
+    struct sandbox *slots[SLOTS_MAX];
+    struct list ready, waiting;
+    int64_t waiting_count, running;
+    double mean_seconds;
+};
+
+static uint64_t event_key(const struct sandbox *sandbox, enum run_stream stream)
+{
+    uint64_t generation = sandbox->generation & (((uint64_t)1 << GENERATION_BITS) - 1);
+    return (uint64_t)sandbox->slot << (GENERATION_BITS + STREAM_BITS) | generation << STREAM_BITS | stream;
+}
+
+static void watch(struct pool *pool, const struct sandbox *sandbox, enum run_stream stream)
+{
+    struct epoll_event event = {.events = (stream == RUN_JOB ? EPOLLOUT : EPOLLIN) | EPOLLET,
+                                .data.u64 = event_key(sandbox, stream)};
+    if (sandbox->fds[stream] >= 0 && epoll_ctl(pool->epoll, EPOLL_CTL_ADD, sandbox->fds[stream], &event) != 0)
+        log_event(LOG_ERROR, "run.unwatched", LOG_S("reason", strerror(errno)));
+}
+
+static void sandbox_free(struct pool *pool, struct sandbox *sandbox)
+{
+    for (enum run_stream stream = RUN_JOB; stream < RUN_STREAMS; stream++)
+        sandbox_close(sandbox, stream);
+    list_remove(&sandbox->link);
+    pool->slots[sandbox->slot] = NULL;
+    free(sandbox);
+}
+
+static void start_waiting(struct pool *pool);
+
+/* Gives the run the sandbox. False: the sandbox is of no use, and is gone; the run has not begun. */
+static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
+{
+    struct message_run_start message = {
+        .head = {.type = MESSAGE_RUN_START, .slot = sandbox->slot, .generation = sandbox->generation},
+        .timeout_ns = (uint64_t)(run->timeout * 1e9),
+    };
+
+    list_remove(&sandbox->link);
+    run->sandbox = sandbox;
+    run->job_sent = 0;
+    int sent = run_send_job(run);
+    if (sent < 0) {
+        log_event(LOG_WARN, "sandbox.dead", LOG_I("slot", sandbox->slot), LOG_S("reason", strerror(errno)));
+        run->sandbox = NULL;
+        sandbox_free(pool, sandbox);
+        return false;
+    }
+    broker_link_send(&pool->link, &message, sizeof message);
+    run->started_ns = uv_hrtime();
+    sandbox->run = run;
+    pool->running++;
+    watch(pool, sandbox, RUN_STDOUT);
+    watch(pool, sandbox, RUN_STDERR);
+    if (sent == 0)
+        watch(pool, sandbox, RUN_JOB);
+    return true;
+}
+
+static bool may_start(const struct pool *pool)
+{
+    return !list_empty(&pool->ready) && (pool->config->concurrency == 0 || pool->running < pool->config->concurrency);
+}
+
+static bool start_on_any(struct pool *pool, struct run *run)
+{
+    while (may_start(pool))
+        if (start(pool, run, LIST_ENTRY(pool->ready.next, struct sandbox, link)))
+            return true;
+    return false;
+}
+
+static void start_waiting(struct pool *pool)
+{
+    while (!list_empty(&pool->waiting) && may_start(pool)) {
+        struct run *run = LIST_ENTRY(pool->waiting.next, struct run, link);
+        if (!start_on_any(pool, run))
+            return;
+        list_remove(&run->link);
+        pool->waiting_count--;
+    }
+}
+
+bool pool_submit(struct pool *pool, struct run *run)
+{
+    if (list_empty(&pool->waiting) && start_on_any(pool, run))
+        return true;
+    if (pool->waiting_count >= pool->config->queue)
+        return false;
+    list_append(&pool->waiting, &run->link);
+    pool->waiting_count++;
+    return true;
+}
+
+static void kill_run(struct pool *pool, const struct run *run, enum kill_reason reason)
+{
+    struct message_run_kill message = {
+        .head = {.type = MESSAGE_RUN_KILL, .slot = run->sandbox->slot, .generation = run->sandbox->generation},
+        .reason = reason,
+    };
+    broker_link_send(&pool->link, &message, sizeof message);
+}
+
+void pool_cancel(struct pool *pool, struct run *run)
+{
+    run->ended = NULL;
+    if (run->sandbox == NULL) {
+        list_remove(&run->link);
+        pool->waiting_count--;
+        run_free(run);
+        return;
+    }
+    output_free(&run->output);
+    output_free(&run->error);
+    kill_run(pool, run, KILL_CANCELLED);
+}
+
+unsigned pool_retry_after(const struct pool *pool)
+{
+    double lanes = pool->config->concurrency > 0 ? (double)pool->config->concurrency : 1;
+    double seconds = pool->mean_seconds * (double)(pool->waiting_count + 1) / lanes;
+    return seconds < 1 ? 1 : seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned)(seconds + 1);
+}
+
+static void sandbox_ready(struct pool *pool, struct message *message)
+{
+    const struct message_head *head = &message->head;
+    struct sandbox *sandbox = NULL;
+
+    if (message->fd_count == RUN_STREAMS && head->slot < SLOTS_MAX && pool->slots[head->slot] == NULL)
+        sandbox = calloc(1, sizeof *sandbox);
+    if (sandbox == NULL) {
+        log_event(LOG_ERROR, "sandbox.refused", LOG_I("slot", head->slot), LOG_I("descriptors", message->fd_count));
+        message_close_fds(message);
+        return;
+    }
+    sandbox->slot = head->slot;
+    sandbox->generation = head->generation;
+    sandbox->setup_ns = message->sandbox_ready.setup_ns;
+    memcpy(sandbox->fds, message->fds, sizeof sandbox->fds);
+    pool->slots[head->slot] = sandbox;
+    list_append(&pool->ready, &sandbox->link);
+    start_waiting(pool);
+}
+
+static struct sandbox *find(const struct pool *pool, const struct message_head *head)
+{
+    struct sandbox *sandbox = head->slot < SLOTS_MAX ? pool->slots[head->slot] : NULL;
+    return sandbox != NULL && sandbox->generation == head->generation ? sandbox : NULL;
+}
+
+/* It was withdrawn before it had begun: a run that was just given to it has not been started either, and moves. */
+static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
+{
+    struct run *run = sandbox->run;
+
+    sandbox_free(pool, sandbox);
+    if (run == NULL)
+        return;
+    pool->running--;
+    run->sandbox = NULL;
+    if (run->ended == NULL) {
+        run_free(run);
+    } else {
+        list_prepend(&pool->waiting, &run->link);
+        pool->waiting_count++;
+    }
+    start_waiting(pool);
+}
+
+static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct message_run_ended *end)
+{
+    struct run *run = sandbox->run;
+
+    for (enum run_stream stream = RUN_STDOUT; stream <= RUN_STDERR; stream++)
+        if (sandbox->fds[stream] >= 0)
+            run_read(run, stream);
+    pool->running--;
+    pool->mean_seconds += MEAN_WEIGHT * ((double)end->wall_ns / 1e9 - pool->mean_seconds);
+    if (run->ended != NULL)
+        run->ended(run, end);
+    sandbox_free(pool, sandbox);
+    run_free(run);
+    start_waiting(pool);
+}
+
+static void on_message(void *data, struct message *message)
+{
+    struct pool *pool = data;
+    struct sandbox *sandbox;
+
+    if (message->head.type == MESSAGE_SANDBOX_READY) {
+        sandbox_ready(pool, message);
+        return;
+    }
+    message_close_fds(message);
+    sandbox = find(pool, &message->head);
+    if (sandbox == NULL)
+        return; /* its sandbox was found dead here before the broker could say so */
+    if (message->head.type == MESSAGE_SANDBOX_GONE)
+        sandbox_gone(pool, sandbox);
+    else if (message->head.type == MESSAGE_RUN_ENDED && sandbox->run != NULL)
+        run_ended(pool, sandbox, &message->run_ended);
+    else
+        log_event(LOG_ERROR, "broker.message", LOG_I("type", message->head.type));
+}
+
+static void stream_event(struct pool *pool, struct sandbox *sandbox, enum run_stream stream)
+{
+    struct run *run = sandbox->run;
+    if (stream == RUN_JOB) {
+        if (run_send_job(run) < 0) /* the program's end of it is gone: it has ended, or will be said to have */
+            sandbox_close(sandbox, RUN_JOB);
+        return;
+    }
+    run_read(run, stream);
+    if (run_over_limit(run))
+        kill_run(pool, run, KILL_OUTPUT_LIMIT);
+}
+
+static void on_pipes(uv_poll_t *poll, int status, int events)
+{
+    struct pool *pool = poll->data;
+    struct epoll_event event[EVENTS_A_TURN];
+    int count = epoll_wait(pool->epoll, event, EVENTS_A_TURN, 0);
+
+    for (int i = 0; i < count; i++) {
+        uint64_t key = event[i].data.u64;
+        struct sandbox *sandbox = pool->slots[key >> (GENERATION_BITS + STREAM_BITS)];
+        enum run_stream stream = key & ((1 << STREAM_BITS) - 1);
+        if (sandbox != NULL && sandbox->run != NULL && event_key(sandbox, stream) == key && sandbox->fds[stream] >= 0)
+            stream_event(pool, sandbox, stream);
+    }
+}
+
+struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channel, void (*broker_gone)(void),
+                        struct error *err)
+{
+    struct pool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL) {
+        error_set(err, ENOMEM, "cannot start the pool");
+        return NULL;
+    }
+    pool->config = config;
+    list_init(&pool->ready);
+    list_init(&pool->waiting);
+    pool->pipes.data = pool;
+    pool->epoll = epoll_create1(EPOLL_CLOEXEC);
+    int status = pool->epoll >= 0 ? uv_poll_init(loop, &pool->pipes, pool->epoll) : -errno;
+    if (status == 0)
+        status = uv_poll_start(&pool->pipes, UV_READABLE, on_pipes);
+    if (status == 0)
+        status = broker_link_start(&pool->link, loop, channel, on_message, broker_gone, pool);
+    if (status != 0) {
+        error_set(err, -status, "cannot watch the channel to the broker");
+        free(pool);
+        return NULL;
+    }
+    return pool;
+}

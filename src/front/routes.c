@@ -1,0 +1,147 @@
+/* routes.c: finds the route of a request, FastAPI's manners included: 404, 405 with Allow, a redirect for a slash too
+ * many. Runs in the front. */
+#include "front/routes.h"
+
+#include "front/assets.h"
+#include "front/connection.h"
+#include "front/execute.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_MAX_LENGTH = 256 }; /* no route is longer */
+
+/* Nothing comes from elsewhere and no script stands in a page: ReDoc searches in a worker made from a blob. */
+static const char CONTENT_SECURITY_POLICY[] =
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self' data:; worker-src blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'";
+
+static void get_health(struct connection *connection)
+{
+    response_json(connection_response(connection), 200, "{\"status\":\"healthy\"}");
+    connection_answer(connection);
+}
+
+static void get_openapi(struct connection *connection)
+{
+    struct response *response = connection_response(connection);
+    response->static_body = connection_server(connection)->openapi;
+    response->static_size = connection_server(connection)->openapi_size;
+    connection_answer(connection);
+}
+
+static void redirect(struct connection *connection, const char *location)
+{
+    struct response *response = connection_response(connection);
+    response->status = 307;
+    response->content_type = NULL;
+    response_header(response, "location", location);
+    connection_answer(connection);
+}
+
+static void get_root(struct connection *connection)
+{
+    redirect(connection, "/docs");
+}
+
+static void get_asset(struct connection *connection, const struct asset *asset)
+{
+    const struct http_request *request = connection_request(connection);
+    struct response *response = connection_response(connection);
+
+    response_header(response, "etag", asset->etag);
+    response_header(response, "cache-control", "public, max-age=3600");
+    response_header(response, "vary", "accept-encoding");
+    response_header(response, "content-security-policy", CONTENT_SECURITY_POLICY);
+    response_header(response, "x-content-type-options", "nosniff");
+    response_header(response, "referrer-policy", "no-referrer");
+    response->content_type = asset->content_type;
+    if (strstr(request->if_none_match, asset->etag) != NULL) {
+        response->status = 304;
+        response->content_type = NULL;
+    } else if (request->accepts_gzip) {
+        response_header(response, "content-encoding", "gzip");
+        response->static_body = asset->gzip;
+        response->static_size = asset->gzip_size;
+    } else {
+        unsigned char *plain = asset_inflate(asset);
+        buffer_append(&response->body, plain, plain != NULL ? asset->size : 0);
+        free(plain);
+    }
+    connection_answer(connection);
+}
+
+static const struct route {
+    const char *path;
+    enum llhttp_method method; /* HTTP_GET stands for HEAD, too */
+    void (*handle)(struct connection *connection);
+} routes[] = {
+    {"/execute", HTTP_POST, execute_request},
+    {"/health", HTTP_GET, get_health},
+    {"/openapi.json", HTTP_GET, get_openapi},
+    {"/", HTTP_GET, get_root},
+};
+
+static bool find(const char *path, size_t size, const struct route **route, const struct asset **asset)
+{
+    *route = NULL;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (strlen(routes[i].path) == size && memcmp(routes[i].path, path, size) == 0)
+            *route = &routes[i];
+    *asset = *route == NULL ? asset_find(path, size) : NULL;
+    return *route != NULL || *asset != NULL;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+/* The path of a URL, %XX decoded. Returns its length; PATH_MAX_LENGTH means longer than any route. */
+static size_t decode_path(const struct buffer *url, char *path)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < url->size && url->data[i] != '?' && url->data[i] != '#' && size < PATH_MAX_LENGTH; i++) {
+        char c = url->data[i];
+        if (c == '%' && i + 2 < url->size && hex_digit(url->data[i + 1]) >= 0 && hex_digit(url->data[i + 2]) >= 0) {
+            c = (char)(hex_digit(url->data[i + 1]) * 16 + hex_digit(url->data[i + 2]));
+            i += 2;
+        }
+        path[size++] = c;
+    }
+    return size;
+}
+
+static bool method_fits(uint8_t method, enum llhttp_method wanted)
+{
+    return method == wanted || (wanted == HTTP_GET && method == HTTP_HEAD);
+}
+
+void route_request(struct connection *connection)
+{
+    const struct http_request *request = connection_request(connection);
+    struct response *response = connection_response(connection);
+    const struct route *route;
+    const struct asset *asset;
+    char path[PATH_MAX_LENGTH + 1];
+    size_t size = decode_path(&request->url, path);
+
+    if (find(path, size, &route, &asset)) {
+        enum llhttp_method wanted = route != NULL ? route->method : HTTP_GET;
+        if (!method_fits(request->method, wanted)) {
+            response_header(response, "allow", wanted == HTTP_GET ? "GET, HEAD" : llhttp_method_name(wanted));
+            response_json(response, 405, "{\"detail\":\"Method Not Allowed\"}");
+            connection_answer(connection);
+        } else if (route != NULL) {
+            route->handle(connection);
+        } else {
+            get_asset(connection, asset);
+        }
+    } else if (size > 2 && path[size - 1] == '/' && find(path, size - 1, &route, &asset)) {
+        redirect(connection, route != NULL ? route->path : asset->path);
+    } else {
+        response_json(response, 404, "{\"detail\":\"Not Found\"}");
+        connection_answer(connection);
+    }
+}

@@ -1,0 +1,36 @@
+/* server.h: what the whole front shares: the loop, the listening socket, the connections' timeouts, the pool. */
+#pragma once
+
+#include "common/config.h"
+#include "front/deadline.h"
+#include "front/list.h"
+
+#include <uv.h>
+
+struct pool;
+
+struct server {
+    const struct config *config;
+    uv_loop_t *loop;
+    struct pool *pool;
+    const char *openapi;
+    size_t openapi_size;
+
+    int listen_fd; /* -1 when it is closed */
+    uv_poll_t listen_poll;
+    bool accept_paused; /* no descriptors: tried again at the next tick */
+    uv_timer_t tick;
+    struct list connections;
+    int64_t connection_count, connections_max;
+    struct deadline_class head_deadlines, body_deadlines, idle_deadlines, write_deadlines, linger_deadlines;
+    bool draining; /* finish what runs, then end */
+};
+
+/* Starts to accept on `listen_fd`. 0, or -1 with `err`. */
+int server_start(struct server *server, int listen_fd, struct error *err);
+
+/* Stops accepting, closes idle connections; the loop ends when the last run has been answered. */
+void server_drain(struct server *server);
+
+/* A connection has gone: ends the loop when it was the last one of a draining server. */
+void server_connection_closed(struct server *server);

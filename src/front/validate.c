@@ -1,0 +1,281 @@
+/* validate.c: see validate.h. Runs in the front; the values are hostile, their sizes bounded by the body's. */
+#include "front/validate.h"
+
+#include "front/json_out.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { NUMBER_CHARACTERS_MAX = 400 }; /* a longer string is not taken for a number */
+
+/* Where a value stands in the body: a chain to the root, for an error's "loc". */
+struct place {
+    const struct place *parent;
+    const char *name; /* NULL: an array's item */
+    size_t index;
+};
+
+struct validation {
+    const struct json_in *in;
+    const struct config *config;
+    struct buffer *errors;
+    bool failed;
+};
+
+static void write_place(struct buffer *out, const struct place *place)
+{
+    if (place == NULL) {
+        buffer_text(out, "\"body\"");
+        return;
+    }
+    write_place(out, place->parent);
+    buffer_byte(out, ',');
+    if (place->name != NULL)
+        json_write_string(out, place->name, strlen(place->name));
+    else
+        buffer_format(out, "%zu", place->index);
+}
+
+/* Adds one entry; `context` is JSON text or NULL. Always returns false. */
+static bool report(struct validation *v, const struct place *place, const char *type, const char *message,
+                   const json_t *input, const char *context)
+{
+    buffer_text(v->errors, v->failed ? ",{\"type\":" : "{\"detail\":[{\"type\":");
+    v->failed = true;
+    json_write_string(v->errors, type, strlen(type));
+    buffer_text(v->errors, ",\"loc\":[");
+    write_place(v->errors, place);
+    buffer_text(v->errors, "],\"msg\":");
+    json_write_string(v->errors, message, strlen(message));
+    buffer_text(v->errors, ",\"input\":");
+    json_write_value(v->errors, input);
+    if (context != NULL) {
+        buffer_text(v->errors, ",\"ctx\":");
+        buffer_text(v->errors, context);
+    }
+    buffer_byte(v->errors, '}');
+    return false;
+}
+
+static bool finish(struct validation *v)
+{
+    if (v->failed)
+        buffer_text(v->errors, "]}");
+    return !v->failed;
+}
+
+static double setting(const struct config *config, size_t offset)
+{
+    double value;
+    memcpy(&value, (const char *)config + offset - 1, sizeof value);
+    return value;
+}
+
+static bool bound_error(struct validation *v, const struct place *place, const json_t *input, const char *type,
+                        const char *key, const char *words, double bound)
+{
+    char number[NUMBER_TEXT_MAX], message[128];
+    struct buffer context;
+
+    number_text(bound, number);
+    snprintf(message, sizeof message, "Input should be %s %s", words, number);
+    buffer_init(&context, sizeof message);
+    buffer_format(&context, "{\"%s\":", key);
+    json_write_double(&context, bound);
+    buffer_append(&context, "}", 2);
+    report(v, place, type, message, input, context.data);
+    buffer_free(&context);
+    return false;
+}
+
+static bool check_bounds(struct validation *v, const struct field *field, const struct place *place,
+                         const json_t *input, double value)
+{
+    if (field->most_setting != 0) {
+        double most = setting(v->config, field->most_setting);
+        if (!(value <= most))
+            return bound_error(v, place, input, "less_than_equal", "le", "less than or equal to", most);
+    }
+    if (field->has_greater_than && !(value > field->greater_than))
+        return bound_error(v, place, input, "greater_than", "gt", "greater than", field->greater_than);
+    return true;
+}
+
+/* The length of the Unicode white space at `bytes`, or 0. */
+static size_t space_size(const unsigned char *bytes, size_t size)
+{
+    static const char *const wide[] = {"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\xa8",
+                                       "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+    if (size == 0)
+        return 0;
+    if (bytes[0] == ' ' || (bytes[0] >= '\t' && bytes[0] <= '\r'))
+        return 1;
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+        size_t length = strlen(wide[i]);
+        if (size >= length && memcmp(bytes, wide[i], length) == 0)
+            return length;
+    }
+    return size >= 3 && bytes[0] == 0xe2 && bytes[1] == 0x80 && bytes[2] >= 0x80 && bytes[2] <= 0x8a ? 3 : 0;
+}
+
+static void trim(const char **text, size_t *size)
+{
+    size_t space;
+    while ((space = space_size((const unsigned char *)*text, *size)) > 0) {
+        *text += space;
+        *size -= space;
+    }
+    for (size_t back = 1; back <= 3 && back <= *size; back++)
+        if (space_size((const unsigned char *)*text + *size - back, back) == back) {
+            *size -= back;
+            back = 0;
+        }
+}
+
+/* [0-9]* with an optional fraction and exponent; at least one digit before the exponent. */
+static bool is_decimal(const char *p)
+{
+    const char *start = p;
+    size_t digits = strspn(p, "0123456789");
+    p += digits;
+    if (*p == '.') {
+        size_t fraction = strspn(p + 1, "0123456789");
+        digits += fraction;
+        p += 1 + fraction;
+    }
+    if (digits == 0)
+        return false;
+    if (*p == 'e' || *p == 'E') {
+        p++;
+        if (*p == '+' || *p == '-')
+            p++;
+        if (!isdigit((unsigned char)*p))
+            return false;
+        p += strspn(p, "0123456789");
+    }
+    return *p == '\0' && p != start;
+}
+
+/* A string as pydantic's lax mode reads it for a float: surrounding white space, single underscores inside. */
+static bool parse_number(const char *text, size_t size, double *value)
+{
+    char plain[NUMBER_CHARACTERS_MAX + 1];
+    size_t length = 0;
+
+    trim(&text, &size);
+    if (size == 0 || size > NUMBER_CHARACTERS_MAX || text[0] == '_' || text[size - 1] == '_')
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\0' || (text[i] == '_' && text[i + 1] == '_'))
+            return false;
+        if (text[i] != '_')
+            plain[length++] = text[i];
+    }
+    plain[length] = '\0';
+    const char *number = plain + (plain[0] == '+' || plain[0] == '-');
+    if (!is_decimal(number) && strcasecmp(number, "inf") != 0 && strcasecmp(number, "infinity") != 0 &&
+        strcasecmp(number, "nan") != 0)
+        return false;
+    *value = strtod(plain, NULL);
+    return true;
+}
+
+static bool check_number(struct validation *v, const struct field *field, const struct place *place,
+                         const json_t *input, void *target)
+{
+    double value;
+    switch (json_typeof(input)) {
+    case JSON_INTEGER:
+    case JSON_REAL:
+        value = json_number_value(input);
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        value = json_is_true(input);
+        break;
+    case JSON_STRING:
+        if (!parse_number(json_string_value(input), json_string_length(input), &value))
+            return report(v, place, "float_parsing",
+                          "Input should be a valid number, unable to parse string as a number", input, NULL);
+        break;
+    default:
+        return report(v, place, "float_type", "Input should be a valid number", input, NULL);
+    }
+    if (!check_bounds(v, field, place, input, value))
+        return false;
+    memcpy((char *)target + field->store, &value, sizeof value);
+    return true;
+}
+
+static bool check_string(struct validation *v, const struct field *field, const struct place *place,
+                         const json_t *input, void *target)
+{
+    if (!json_is_string(input))
+        return report(v, place, "string_type", "Input should be a valid string", input, NULL);
+    struct string_view view = {json_string_value(input), json_string_length(input)};
+    if (v->in->surrogates && memmem(view.data, view.size, "\xef\xbf\xbd", 3) != NULL)
+        return report(v, place, "string_unicode",
+                      "Input should be a valid string, unable to parse raw data as a unicode string", input, NULL);
+    memcpy((char *)target + field->store, &view, sizeof view);
+    return true;
+}
+
+static void check_field(struct validation *v, const struct field *field, const json_t *object, void *target)
+{
+    struct place place = {.name = field->name};
+    const json_t *input = json_object_get(object, field->name);
+
+    if (input == NULL && field->required) {
+        report(v, &place, "missing", "Field required", object, NULL);
+    } else if (input == NULL || (field->nullable && json_is_null(input))) {
+        if (field->default_setting != 0) {
+            double value = setting(v->config, field->default_setting);
+            memcpy((char *)target + field->store, &value, sizeof value);
+        }
+    } else if (field->type == FIELD_NUMBER) {
+        check_number(v, field, &place, input, target);
+    } else {
+        check_string(v, field, &place, input, target);
+    }
+}
+
+bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config, void *target,
+                   struct buffer *errors)
+{
+    struct validation v = {.in = in, .config = config, .errors = errors};
+
+    if (!json_is_object(in->root))
+        report(&v, NULL, "model_attributes_type",
+               "Input should be a valid dictionary or object to extract fields from", in->root, NULL);
+    else
+        for (const struct field *field = fields; field->name != NULL; field++)
+            check_field(&v, field, in->root, target);
+    return finish(&v);
+}
+
+void validate_missing_body(struct buffer *errors)
+{
+    buffer_text(errors, "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\"],\"msg\":\"Field required\",\"input\":null}]}");
+}
+
+void validate_syntax_error(const struct json_in *in, struct buffer *errors)
+{
+    buffer_format(errors,
+                  "{\"detail\":[{\"type\":\"json_invalid\",\"loc\":[\"body\",%zu],\"msg\":\"JSON decode error\","
+                  "\"input\":{},\"ctx\":{\"error\":",
+                  in->position);
+    json_write_string(errors, in->message, strlen(in->message));
+    buffer_text(errors, "}}]}");
+}
+
+void validate_not_json(const char *body, size_t size, struct buffer *errors)
+{
+    buffer_text(errors, "{\"detail\":[{\"type\":\"model_attributes_type\",\"loc\":[\"body\"],\"msg\":\"Input should be a "
+                        "valid dictionary or object to extract fields from\",\"input\":");
+    json_write_string(errors, body, size);
+    buffer_text(errors, "}]}");
+}
