@@ -117,3 +117,24 @@ def kernel_uids(pid):
     except OSError:
         pass
     return []
+
+
+def pid_namespaces(pid):
+    """How many pid namespaces deep a process is, seen from here."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return len(line.split()) - 1
+    except OSError:
+        pass
+    return 0
+
+
+def cpu_ticks(pid):
+    """Clock ticks of processor time that a process has used; 0 when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return 0
+    fields = text[text.rindex(")") + 2 :].split()
+    return int(fields[11]) + int(fields[12])

@@ -325,8 +325,8 @@ class Service:
         return {pid: stat for pid, stat in self.tree().items() if pid not in roles}
 
     def cgroups(self):
-        """The cgroup folders of this service, by what its processes say and by name."""
-        return {folder for folder in audit.cgroup_folders() if str(self.process.pid) in folder} or audit.cgroup_folders()
+        """The cgroup folders of this service, in all hierarchies."""
+        return audit.cgroup_folders(f"hatchery-{self.process.pid}")
 
     def holdings(self):
         """Everything that must be the same before and after any number of runs."""
@@ -358,14 +358,18 @@ ROLES = ("front", "incubator", "zygote")
 
 
 def role_of(pid):
-    """Which of the service's lasting processes this is; None for a sandbox or a stranger."""
-    arguments = audit.command_line(pid)
-    text = b" ".join(arguments)
+    """Which of the service's lasting processes this is; None for a sandbox or a stranger.
+
+    A sandbox is forked from the zygote and so has its command line, but it lives in a pid namespace of its own."""
+    if audit.pid_namespaces(pid) != audit.pid_namespaces("self"):
+        return None
     stat = audit.stat_of(pid)
+    text = b" ".join(audit.command_line(pid)).decode(errors="replace")
     for role in ROLES:
         if stat and role in stat[0]:
             return role
-        if role.encode() in text:
+    for role in ROLES:
+        if role in text:
             return role
     return None
 
