@@ -76,7 +76,8 @@ static void limit_line(const struct run *run, const struct message_run_ended *en
         break;
     case RUN_OUTPUT_LIMIT:
         size_text((uint64_t)run->output_limit * OUTPUT_HARD_MULTIPLE, limit, sizeof limit);
-        snprintf(line, LINE_MAX, "Output limit exceeded: the run was ended after more than %s on one stream", limit);
+        snprintf(line, LINE_MAX, "Output limit exceeded: the run was ended after more than %s on one stream",
+                 limit);
         break;
     case RUN_EXITED:
     case RUN_SIGNALED:
@@ -143,9 +144,10 @@ static void write_usage(struct buffer *out, const struct run *run, const struct 
         buffer_text(out, times[i].name);
         json_write_seconds(out, times[i].ns);
     }
-    buffer_format(out, ",\"memory_peak\":%llu,\"processes_peak\":%u,\"output_bytes\":%llu,\"error_bytes\":%llu}",
-                  (unsigned long long)end->memory_peak, end->processes_peak, (unsigned long long)run->output.total,
-                  (unsigned long long)run->error.total);
+    buffer_format(out,
+                  ",\"memory_peak\":%llu,\"processes_peak\":%u,\"output_bytes\":%llu,\"error_bytes\":%llu}",
+                  (unsigned long long)end->memory_peak, end->processes_peak,
+                  (unsigned long long)run->output.total, (unsigned long long)run->error.total);
 }
 
 static void write_signal(struct buffer *out, const struct message_run_ended *end)
@@ -179,7 +181,8 @@ void answer_write(struct buffer *out, const struct run *run, const struct messag
         buffer_text(out, ",\"exit_code\":null,\"signal\":");
     write_signal(out, end);
     buffer_format(out, ",\"output_truncated\":%s,\"error_truncated\":%s,\"usage\":",
-                  output_truncated(&run->output) ? "true" : "false", output_truncated(&run->error) ? "true" : "false");
+                  output_truncated(&run->output) ? "true" : "false",
+                  output_truncated(&run->error) ? "true" : "false");
     write_usage(out, run, end);
     buffer_format(out, ",\"id\":\"%s\"}", run->id);
 }

@@ -17,8 +17,10 @@ unsigned char *asset_inflate(const struct asset *asset)
 {
     enum { GZIP_WINDOW = 15 + 16 }; /* the largest window, a gzip header */
     unsigned char *plain = malloc(asset->size + 1);
-    z_stream stream = {.next_in = (unsigned char *)asset->gzip, .avail_in = (unsigned)asset->gzip_size,
-                       .next_out = plain, .avail_out = (unsigned)asset->size};
+    z_stream stream = {.next_in = (unsigned char *)asset->gzip,
+                       .avail_in = (unsigned)asset->gzip_size,
+                       .next_out = plain,
+                       .avail_out = (unsigned)asset->size};
 
     if (plain == NULL)
         return NULL;

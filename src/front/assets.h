@@ -4,12 +4,12 @@
 #include <stddef.h>
 
 struct asset {
-    const char *path;         /* "/docs/swagger-ui.css" */
+    const char *path; /* "/docs/swagger-ui.css" */
     const char *content_type;
-    const char *etag;         /* quoted; of the plain contents */
+    const char *etag; /* quoted; of the plain contents */
     const unsigned char *gzip;
     size_t gzip_size;
-    size_t size;              /* of the plain contents */
+    size_t size; /* of the plain contents */
 };
 
 extern const struct asset assets[];

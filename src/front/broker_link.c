@@ -64,7 +64,8 @@ static void on_event(uv_poll_t *poll, int status, int events)
             continue;
         }
         if (n == 0 || errno != EAGAIN) {
-            log_event(LOG_INFO, "broker.gone", LOG_S("reason", n == 0 ? "end of the channel" : strerror(errno)));
+            log_event(LOG_INFO, "broker.gone",
+                      LOG_S("reason", n == 0 ? "end of the channel" : strerror(errno)));
             link->gone();
         }
         return;

@@ -55,7 +55,8 @@ static int close_root(struct error *err)
         made = mkdtemp(path) != NULL;
     }
     if (!made)
-        return error_set(err, errno, "cannot make an empty folder to be the front's root (/run, /tmp: not writable)");
+        return error_set(err, errno,
+                         "cannot make an empty folder to be the front's root (/run, /tmp: not writable)");
     int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int failed = dir < 0 ? errno : 0;
     rmdir(path); /* from here on nothing can be put into it either */
@@ -71,7 +72,8 @@ static bool has_capability(int capability)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {0};
 
-    return syscall(SYS_capget, &header, data) == 0 && (data[capability / 32].effective & (1u << (capability % 32))) != 0;
+    return syscall(SYS_capget, &header, data) == 0 &&
+           (data[capability / 32].effective & (1u << (capability % 32))) != 0;
 }
 
 static int drop_bounding_set(struct error *err)
@@ -80,7 +82,8 @@ static int drop_bounding_set(struct error *err)
         return 0; /* no_new_privs makes the bounding set moot */
     for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
         if (prctl(PR_CAPBSET_DROP, capability) != 0)
-            return error_set(err, errno, "cannot drop capability %d from the front's bounding set", capability);
+            return error_set(err, errno, "cannot drop capability %d from the front's bounding set",
+                             capability);
     return 0;
 }
 
@@ -111,7 +114,8 @@ static int apply_landlock(struct error *err)
 {
     long abi = syscall(__NR_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
     if (abi <= 0) {
-        log_event(LOG_WARN, "front.layer_missing", LOG_S("layer", "landlock"), LOG_S("reason", strerror(errno)));
+        log_event(LOG_WARN, "front.layer_missing", LOG_S("layer", "landlock"),
+                  LOG_S("reason", strerror(errno)));
         return 0;
     }
     int rights = LANDLOCK_FS_RIGHTS_1 + (abi >= 2) + (abi >= 3) + (abi >= 5);
@@ -128,17 +132,32 @@ static int apply_landlock(struct error *err)
 
 /* What libuv, jansson, malloc, the clock and our own I/O need. */
 static const int allowed[] = {
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(write), SCMP_SYS(writev),
-    SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(shutdown), SCMP_SYS(accept), SCMP_SYS(accept4),
-    SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll), SCMP_SYS(ppoll),
-    SCMP_SYS(fstat), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(futex),
-    SCMP_SYS(sched_yield), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-    SCMP_SYS(getrandom), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigaction), SCMP_SYS(restart_syscall), SCMP_SYS(getpid), SCMP_SYS(gettid),
+    SCMP_SYS(read),         SCMP_SYS(readv),
+    SCMP_SYS(recvfrom),     SCMP_SYS(recvmsg),
+    SCMP_SYS(write),        SCMP_SYS(writev),
+    SCMP_SYS(sendto),       SCMP_SYS(sendmsg),
+    SCMP_SYS(close),        SCMP_SYS(shutdown),
+    SCMP_SYS(accept),       SCMP_SYS(accept4),
+    SCMP_SYS(getsockopt),   SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockname),  SCMP_SYS(getpeername),
+    SCMP_SYS(epoll_ctl),    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),  SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(poll),         SCMP_SYS(ppoll),
+    SCMP_SYS(fstat),        SCMP_SYS(munmap),
+    SCMP_SYS(mremap),       SCMP_SYS(madvise),
+    SCMP_SYS(brk),          SCMP_SYS(futex),
+    SCMP_SYS(sched_yield),  SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),         SCMP_SYS(getrandom),
+    SCMP_SYS(exit),         SCMP_SYS(exit_group),
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigaction), SCMP_SYS(restart_syscall),
+    SCMP_SYS(getpid),       SCMP_SYS(gettid),
 #ifdef __SANITIZE_ADDRESS__
-    SCMP_SYS(sigaltstack), SCMP_SYS(readlink), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(sysinfo),
-    SCMP_SYS(sched_getaffinity), SCMP_SYS(mmap), SCMP_SYS(mprotect),
+    SCMP_SYS(sigaltstack),  SCMP_SYS(readlink),
+    SCMP_SYS(getrlimit),    SCMP_SYS(prlimit64),
+    SCMP_SYS(sysinfo),      SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(mmap),         SCMP_SYS(mprotect),
 #endif
 };
 
@@ -149,17 +168,21 @@ static int allow_with_arguments(scmp_filter_ctx filter)
     int failed = 0;
 
     for (size_t i = 0; failed == 0 && i < sizeof fcntl_commands / sizeof *fcntl_commands; i++)
-        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, fcntl_commands[i]));
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                  SCMP_A1(SCMP_CMP_EQ, fcntl_commands[i]));
     for (size_t i = 0; failed == 0 && i < sizeof ioctl_requests / sizeof *ioctl_requests; i++)
-        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctl_requests[i]));
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                  SCMP_A1(SCMP_CMP_EQ, ioctl_requests[i]));
     if (failed == 0) /* abort() */
-        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (unsigned)getpid()));
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (unsigned)getpid()));
 #ifndef __SANITIZE_ADDRESS__
     if (failed == 0)
-        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (failed == 0)
-        failed =
-            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 #endif
     return failed;
 }

@@ -30,10 +30,10 @@ struct connection {
     uv_write_t write;
     uv_shutdown_t shutdown;
     enum connection_state state;
-    bool processing;     /* connection_process() is on the stack */
+    bool processing; /* connection_process() is on the stack */
     bool read_stopped;
-    bool ended;          /* the client sent its last byte */
-    bool close_after;    /* this answer is the last */
+    bool ended;       /* the client sent its last byte */
+    bool close_after; /* this answer is the last */
     struct deadline deadline;
     struct http_reader reader;
     struct buffer pending;

@@ -24,14 +24,16 @@ static bool is_json_type(const char *type)
     while (size > 0 && (type[size - 1] == ' ' || type[size - 1] == '\t'))
         size--;
     if (size < prefix + suffix || strncasecmp(type, application, prefix) != 0 ||
-        strncasecmp(type + size - suffix, json, suffix) != 0 || memchr(type + prefix, '/', size - prefix) != NULL)
+        strncasecmp(type + size - suffix, json, suffix) != 0 ||
+        memchr(type + prefix, '/', size - prefix) != NULL)
         return false;
     return size == prefix + suffix || type[size - suffix - 1] == '+';
 }
 
 static void answer_unreadable(struct connection *connection)
 {
-    response_json(connection_response(connection), 400, "{\"detail\":\"There was an error parsing the body\"}");
+    response_json(connection_response(connection), 400,
+                  "{\"detail\":\"There was an error parsing the body\"}");
     connection_answer(connection);
 }
 
@@ -57,7 +59,8 @@ static void on_run_ended(struct run *run, const struct message_run_ended *end)
     log_event(LOG_INFO, "run.ended", LOG_S("id", run->id), LOG_S("status", answer_status(end)),
               LOG_T("wall", (double)end->wall_ns / 1e9),
               LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
-              LOG_I("memory_peak", (int64_t)end->memory_peak), LOG_I("output_bytes", (int64_t)run->output.total),
+              LOG_I("memory_peak", (int64_t)end->memory_peak),
+              LOG_I("output_bytes", (int64_t)run->output.total),
               LOG_I("error_bytes", (int64_t)run->error.total));
 }
 
@@ -74,11 +77,13 @@ static void answer_busy(struct connection *connection, const struct pool *pool)
     char seconds[16];
     snprintf(seconds, sizeof seconds, "%u", pool_retry_after(pool));
     response_header(connection_response(connection), "retry-after", seconds);
-    response_json(connection_response(connection), 503, "{\"detail\":\"Too many requests are waiting already\"}");
+    response_json(connection_response(connection), 503,
+                  "{\"detail\":\"Too many requests are waiting already\"}");
     connection_answer(connection);
 }
 
-static void start_run(struct connection *connection, const struct json_in *in, const struct execute_request *request)
+static void start_run(struct connection *connection, const struct json_in *in,
+                      const struct execute_request *request)
 {
     struct server *server = connection_server(connection);
     struct run *run = run_new(in->root, request->code.data, request->code.size, request->timeout,
@@ -129,7 +134,8 @@ void execute_request(struct connection *connection)
         answer_invalid(connection);
         break;
     case JSON_IN_OK:
-        if (validate_body(&in, execute_request_fields, connection_server(connection)->config, &request, errors))
+        if (validate_body(&in, execute_request_fields, connection_server(connection)->config, &request,
+                          errors))
             start_run(connection, &in, &request);
         else
             answer_invalid(connection);

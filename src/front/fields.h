@@ -22,17 +22,17 @@ struct field {
     enum field_type type;
     bool required;
     bool nullable;
-    size_t store;              /* request fields: offset in struct execute_request; unused in answers */
-    bool has_greater_than;     /* FIELD_NUMBER, FIELD_INTEGER */
+    size_t store;          /* request fields: offset in struct execute_request; unused in answers */
+    bool has_greater_than; /* FIELD_NUMBER, FIELD_INTEGER */
     double greater_than;
-    size_t most_setting;       /* FIELD_SETTING(...) of the largest value; 0: none */
-    size_t default_setting;    /* FIELD_SETTING(...) of the default; 0: none */
+    size_t most_setting;    /* FIELD_SETTING(...) of the largest value; 0: none */
+    size_t default_setting; /* FIELD_SETTING(...) of the default; 0: none */
     const struct field *items;
     const struct field *fields;
     const char *schema;        /* FIELD_OBJECT: its name in the OpenAPI components */
     const char *const *values; /* FIELD_STRING: every value it can have; NULL ends */
     const char *description;
-    const char *example;       /* JSON text, or NULL */
+    const char *example; /* JSON text, or NULL */
 };
 
 struct string_view {

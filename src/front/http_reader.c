@@ -138,7 +138,8 @@ static bool list_has(const char *list, const char *token)
 
 static bool is_host(const char *value)
 {
-    return strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]") ==
+    return strspn(value,
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]") ==
            strlen(value);
 }
 

@@ -29,16 +29,16 @@ struct http_request {
 };
 
 enum http_read {
-    HTTP_MORE,    /* all bytes were taken, the request is not complete */
+    HTTP_MORE, /* all bytes were taken, the request is not complete */
     HTTP_REQUEST_COMPLETE,
-    HTTP_REFUSED  /* answer `status` and `detail`, then close */
+    HTTP_REFUSED /* answer `status` and `detail`, then close */
 };
 
 struct http_reader {
     llhttp_t parser;
     struct http_request request;
     size_t max_body;
-    bool begun;          /* a byte of the request has come */
+    bool begun; /* a byte of the request has come */
     bool head_complete;
     bool wants_continue; /* the client waits for "100 Continue"; the connection clears it */
     int status;
@@ -50,8 +50,8 @@ struct http_reader {
     unsigned headers, hosts, encodings;
     bool encoding_chunked, expects;
     struct buffer value;
-    const char *chunk;   /* what is being read now, */
-    char before[2];      /* and the two bytes before it */
+    const char *chunk; /* what is being read now, */
+    char before[2];    /* and the two bytes before it */
 };
 
 void http_reader_init(struct http_reader *reader, size_t max_body);

@@ -9,8 +9,8 @@ enum { JSON_DEPTH_MAX = 32 };
 
 enum json_in_status {
     JSON_IN_OK,
-    JSON_IN_SYNTAX,     /* `position` and `message` are those of Python's JSONDecodeError */
-    JSON_IN_UNREADABLE  /* not UTF-8, nested deeper than JSON_DEPTH_MAX, or no memory */
+    JSON_IN_SYNTAX,    /* `position` and `message` are those of Python's JSONDecodeError */
+    JSON_IN_UNREADABLE /* not UTF-8, nested deeper than JSON_DEPTH_MAX, or no memory */
 };
 
 struct json_in {

@@ -55,7 +55,8 @@ static bool is_plain(unsigned char c)
 
 static void write_escaped(struct buffer *out, unsigned char c)
 {
-    static const char short_form[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    static const char short_form[0x20] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 
     if (c >= 0x20)
         buffer_append(out, (char[]){'\\', (char)c}, 2);
@@ -172,7 +173,8 @@ static void write_double(double value, bool whole_with_point, char *text, size_t
         return;
     }
     int decimals = digits - 1 - exponent;
-    snprintf(text, size, "%.*f%s", decimals > 0 ? decimals : 0, value, decimals <= 0 && whole_with_point ? ".0" : "");
+    snprintf(text, size, "%.*f%s", decimals > 0 ? decimals : 0, value,
+             decimals <= 0 && whole_with_point ? ".0" : "");
 }
 
 void json_write_double(struct buffer *out, double value)
@@ -214,7 +216,8 @@ void json_write_value(struct buffer *out, const json_t *value)
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         buffer_byte(out, '{');
-        json_object_foreach((json_t *)value, key, item) {
+        json_object_foreach((json_t *)value, key, item)
+        {
             if (!first)
                 buffer_byte(out, ',');
             first = false;
@@ -226,7 +229,8 @@ void json_write_value(struct buffer *out, const json_t *value)
         break;
     case JSON_ARRAY:
         buffer_byte(out, '[');
-        json_array_foreach((json_t *)value, index, item) {
+        json_array_foreach((json_t *)value, index, item)
+        {
             if (!first)
                 buffer_byte(out, ',');
             first = false;

@@ -34,8 +34,8 @@ static json_t *object_schema(const char *title, const struct field *fields, cons
         if (field->example != NULL)
             json_object_set_new(example, field->name, json_loads(field->example, JSON_DECODE_ANY, NULL));
     }
-    json_t *schema = json_pack("{s:o,s:s,s:o,s:s}", "properties", properties, "type", "object", "required", required,
-                               "title", title);
+    json_t *schema = json_pack("{s:o,s:s,s:o,s:s}", "properties", properties, "type", "object", "required",
+                               required, "title", title);
     if (json_object_size(example) > 0)
         json_object_set_new(schema, "example", example);
     else
@@ -59,8 +59,9 @@ static json_t *number(double value)
 static json_t *type_schema(const struct field *field, const struct config *config, json_t *components)
 {
     static const char *const names[] = {
-        [FIELD_STRING] = "string", [FIELD_NUMBER] = "number", [FIELD_INTEGER] = "integer", [FIELD_BOOL] = "boolean",
-        [FIELD_ARRAY] = "array",   [FIELD_OBJECT] = "object", [FIELD_MAP] = "object"};
+        [FIELD_STRING] = "string", [FIELD_NUMBER] = "number", [FIELD_INTEGER] = "integer",
+        [FIELD_BOOL] = "boolean",  [FIELD_ARRAY] = "array",   [FIELD_OBJECT] = "object",
+        [FIELD_MAP] = "object"};
 
     if (field->type == FIELD_OBJECT) {
         if (json_object_get(components, field->schema) == NULL)
@@ -100,7 +101,8 @@ static json_t *field_schema(const struct field *field, const struct config *conf
 
 static json_t *answer(const char *description, json_t *schema)
 {
-    return json_pack("{s:s,s:{s:{s:o}}}", "description", description, "content", "application/json", "schema", schema);
+    return json_pack("{s:s,s:{s:{s:o}}}", "description", description, "content", "application/json", "schema",
+                     schema);
 }
 
 static json_t *reference(const char *name)
@@ -113,31 +115,34 @@ static void add_validation_schemas(json_t *components)
 {
     json_object_set_new(components, "HTTPValidationError",
                         json_pack("{s:{s:{s:o,s:s,s:s}},s:s,s:s}", "properties", "detail", "items",
-                                  reference("ValidationError"), "type", "array", "title", "Detail", "type", "object",
-                                  "title", "HTTPValidationError"));
-    json_object_set_new(
-        components, "ValidationError",
-        json_pack("{s:{s:{s:{s:[{s:s},{s:s}]},s:s,s:s},s:{s:s,s:s},s:{s:s,s:s},s:{s:s},s:{s:s,s:s}},s:s,s:[s,s,s],s:s}",
-                  "properties", "loc", "items", "anyOf", "type", "string", "type", "integer", "type", "array", "title",
-                  "Location", "msg", "type", "string", "title", "Message", "type", "type", "string", "title",
-                  "Error Type", "input", "title", "Input", "ctx", "type", "object", "title", "Context", "type",
-                  "object", "required", "loc", "msg", "type", "title", "ValidationError"));
+                                  reference("ValidationError"), "type", "array", "title", "Detail", "type",
+                                  "object", "title", "HTTPValidationError"));
+    json_object_set_new(components, "ValidationError",
+                        json_pack("{s:{s:{s:{s:[{s:s},{s:s}]},s:s,s:s},s:{s:s,s:s},s:{s:s,s:s},s:{s:s},s:{s:"
+                                  "s,s:s}},s:s,s:[s,s,s],s:s}",
+                                  "properties", "loc", "items", "anyOf", "type", "string", "type", "integer",
+                                  "type", "array", "title", "Location", "msg", "type", "string", "title",
+                                  "Message", "type", "type", "string", "title", "Error Type", "input",
+                                  "title", "Input", "ctx", "type", "object", "title", "Context", "type",
+                                  "object", "required", "loc", "msg", "type", "title", "ValidationError"));
     json_object_set_new(components, "Error",
-                        json_pack("{s:{s:{s:s,s:s,s:s}},s:s,s:[s],s:s}", "properties", "detail", "type", "string",
-                                  "title", "Detail", "description", "What is wrong, in one sentence.", "type",
-                                  "object", "required", "detail", "title", "Error"));
+                        json_pack("{s:{s:{s:s,s:s,s:s}},s:s,s:[s],s:s}", "properties", "detail", "type",
+                                  "string", "title", "Detail", "description",
+                                  "What is wrong, in one sentence.", "type", "object", "required", "detail",
+                                  "title", "Error"));
     json_object_set_new(components, "InternalError",
-                        json_pack("{s:{s:{s:s,s:s},s:{s:s,s:s,s:s}},s:s,s:[s],s:s}", "properties", "detail", "type",
-                                  "string", "title", "Detail", "id", "type", "string", "title", "Id", "description",
-                                  "The run's id, to find it in the logs.", "type", "object", "required", "detail",
-                                  "title", "InternalError"));
+                        json_pack("{s:{s:{s:s,s:s},s:{s:s,s:s,s:s}},s:s,s:[s],s:s}", "properties", "detail",
+                                  "type", "string", "title", "Detail", "id", "type", "string", "title", "Id",
+                                  "description", "The run's id, to find it in the logs.", "type", "object",
+                                  "required", "detail", "title", "InternalError"));
 }
 
 static json_t *with_retry_after(json_t *response)
 {
     json_object_set_new(response, "headers",
                         json_pack("{s:{s:s,s:{s:s}}}", "Retry-After", "description",
-                                  "Seconds after which a run is likely to be admitted.", "schema", "type", "integer"));
+                                  "Seconds after which a run is likely to be admitted.", "schema", "type",
+                                  "integer"));
     return response;
 }
 
@@ -145,30 +150,35 @@ static json_t *execute_operation(void)
 {
     json_t *responses = json_object();
     json_object_set_new(responses, "200",
-                        answer("The program was started; `status` says how it ended.", reference("ExecuteResponse")));
-    json_object_set_new(responses, "400",
-                        answer("The body is not UTF-8 or nested too deeply, or the request is not valid HTTP.",
-                               reference("Error")));
-    json_object_set_new(responses, "413", answer("The body is larger than the server allows.", reference("Error")));
+                        answer("The program was started; `status` says how it ended.",
+                               reference("ExecuteResponse")));
+    json_object_set_new(
+        responses, "400",
+        answer("The body is not UTF-8 or nested too deeply, or the request is not valid HTTP.",
+               reference("Error")));
+    json_object_set_new(responses, "413",
+                        answer("The body is larger than the server allows.", reference("Error")));
     json_object_set_new(responses, "422", answer("Validation Error", reference("HTTPValidationError")));
     json_object_set_new(responses, "500", answer("The service itself failed.", reference("InternalError")));
     json_object_set_new(responses, "503",
-                        with_retry_after(answer("Too many requests are waiting already.", reference("Error"))));
-    return json_pack("{s:s,s:s,s:s,s:{s:{s:{s:o}},s:b},s:o}", "summary", "Execute", "description",
-                     "Runs Python code in a fresh sandbox and answers when it has ended. Closing the connection ends "
-                     "the run.",
-                     "operationId", "execute_execute_post", "requestBody", "content", "application/json", "schema",
-                     reference("ExecuteRequest"), "required", 1, "responses", responses);
+                        with_retry_after(
+                            answer("Too many requests are waiting already.", reference("Error"))));
+    return json_pack(
+        "{s:s,s:s,s:s,s:{s:{s:{s:o}},s:b},s:o}", "summary", "Execute", "description",
+        "Runs Python code in a fresh sandbox and answers when it has ended. Closing the connection ends "
+        "the run.",
+        "operationId", "execute_execute_post", "requestBody", "content", "application/json", "schema",
+        reference("ExecuteRequest"), "required", 1, "responses", responses);
 }
 
 static json_t *health_operation(void)
 {
-    json_t *schema = json_pack("{s:{s:{s:s,s:s,s:s}},s:s,s:[s],s:s}", "properties", "status", "type", "string",
-                               "title", "Status", "const", "healthy", "type", "object", "required", "status", "title",
-                               "Health");
+    json_t *schema =
+        json_pack("{s:{s:{s:s,s:s,s:s}},s:s,s:[s],s:s}", "properties", "status", "type", "string", "title",
+                  "Status", "const", "healthy", "type", "object", "required", "status", "title", "Health");
     return json_pack("{s:s,s:s,s:s,s:{s:o}}", "summary", "Health", "description",
-                     "Answers at once, however busy the service is.", "operationId", "health_health_get", "responses",
-                     "200", answer("The service answers.", schema));
+                     "Answers at once, however busy the service is.", "operationId", "health_health_get",
+                     "responses", "200", answer("The service answers.", schema));
 }
 
 char *openapi_build(const struct config *config, size_t *size)
@@ -179,11 +189,12 @@ char *openapi_build(const struct config *config, size_t *size)
     json_object_set_new(components, "ExecuteResponse",
                         object_schema("ExecuteResponse", execute_answer_fields, config, components));
     add_validation_schemas(components);
-    json_t *document = json_pack(
-        "{s:s,s:{s:s,s:s,s:s},s:{s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0", "info", "title", "hatchery",
-        "description", "Runs Python code, each time in a fresh sandbox that is used once.", "version",
-        HATCHERY_VERSION, "paths", "/execute", "post", execute_operation(), "/health", "get", health_operation(),
-        "components", "schemas", components);
+    json_t *document =
+        json_pack("{s:s,s:{s:s,s:s,s:s},s:{s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0", "info", "title",
+                  "hatchery", "description",
+                  "Runs Python code, each time in a fresh sandbox that is used once.", "version",
+                  HATCHERY_VERSION, "paths", "/execute", "post", execute_operation(), "/health", "get",
+                  health_operation(), "components", "schemas", components);
     char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
     if (text != NULL)

@@ -17,7 +17,8 @@ void output_free(struct output *output)
     free(output->head);
     free(output->tail);
     output->head = output->tail = NULL;
-    output->head_size = output->tail_size = output->head_capacity = output->tail_capacity = output->tail_start = 0;
+    output->head_size = output->tail_size = output->head_capacity = output->tail_capacity =
+        output->tail_start = 0;
 }
 
 static size_t head_max(const struct output *output)
@@ -114,7 +115,8 @@ static size_t whole_characters(const char *bytes, size_t size)
         unsigned bad = 1;
         if ((c & 0xc0) == 0x80)
             continue;
-        if (c >= 0xc0 && utf8_character((const unsigned char *)bytes + size - back, back, &bad) == 0 && bad == 0)
+        if (c >= 0xc0 && utf8_character((const unsigned char *)bytes + size - back, back, &bad) == 0 &&
+            bad == 0)
             return size - back;
         break;
     }
@@ -145,7 +147,8 @@ void output_write(const struct output *output, struct json_text *text)
     char line[80];
     bool at_line_start = head == 0 || output->head[head - 1] == '\n';
     unsigned long long missing = output->total - head - (output->tail_size - skip);
-    int size = snprintf(line, sizeof line, "%s... [%llu bytes omitted] ...\n", at_line_start ? "" : "\n", missing);
+    int size =
+        snprintf(line, sizeof line, "%s... [%llu bytes omitted] ...\n", at_line_start ? "" : "\n", missing);
     json_text_add(text, output->head, head);
     json_text_add(text, line, (size_t)size);
     write_ring(output, skip, text);

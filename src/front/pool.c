@@ -90,7 +90,8 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
 
 static bool may_start(const struct pool *pool)
 {
-    return !list_empty(&pool->ready) && (pool->config->concurrency == 0 || pool->running < pool->config->concurrency);
+    return !list_empty(&pool->ready) &&
+           (pool->config->concurrency == 0 || pool->running < pool->config->concurrency);
 }
 
 static bool start_on_any(struct pool *pool, struct run *run)
@@ -126,7 +127,9 @@ bool pool_submit(struct pool *pool, struct run *run)
 static void kill_run(struct pool *pool, const struct run *run, enum kill_reason reason)
 {
     struct message_run_kill message = {
-        .head = {.type = MESSAGE_RUN_KILL, .slot = run->sandbox->slot, .generation = run->sandbox->generation},
+        .head = {.type = MESSAGE_RUN_KILL,
+                 .slot = run->sandbox->slot,
+                 .generation = run->sandbox->generation},
         .reason = reason,
     };
     broker_link_send(&pool->link, &message, sizeof message);
@@ -161,7 +164,8 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     if (message->fd_count == RUN_STREAMS && head->slot < SLOTS_MAX && pool->slots[head->slot] == NULL)
         sandbox = calloc(1, sizeof *sandbox);
     if (sandbox == NULL) {
-        log_event(LOG_ERROR, "sandbox.refused", LOG_I("slot", head->slot), LOG_I("descriptors", message->fd_count));
+        log_event(LOG_ERROR, "sandbox.refused", LOG_I("slot", head->slot),
+                  LOG_I("descriptors", message->fd_count));
         message_close_fds(message);
         return;
     }
@@ -240,7 +244,8 @@ static void stream_event(struct pool *pool, struct sandbox *sandbox, enum run_st
 {
     struct run *run = sandbox->run;
     if (stream == RUN_JOB) {
-        if (run_send_job(run) < 0) /* the program's end of it is gone: it has ended, or will be said to have */
+        if (run_send_job(run) <
+            0) /* the program's end of it is gone: it has ended, or will be said to have */
             sandbox_close(sandbox, RUN_JOB);
         return;
     }
@@ -259,7 +264,8 @@ static void on_pipes(uv_poll_t *poll, int status, int events)
         uint64_t key = event[i].data.u64;
         struct sandbox *sandbox = pool->slots[key >> (GENERATION_BITS + STREAM_BITS)];
         enum run_stream stream = key & ((1 << STREAM_BITS) - 1);
-        if (sandbox != NULL && sandbox->run != NULL && event_key(sandbox, stream) == key && sandbox->fds[stream] >= 0)
+        if (sandbox != NULL && sandbox->run != NULL && event_key(sandbox, stream) == key &&
+            sandbox->fds[stream] >= 0)
             stream_event(pool, sandbox, stream);
     }
 }

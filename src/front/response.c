@@ -13,7 +13,8 @@ void response_init(struct response *response)
 {
     *response = (struct response){.status = 200, .content_type = "application/json"};
     buffer_init(&response->extra, EXTRA_MAX);
-    buffer_init(&response->body, (size_t)1 << BODY_MAX_SHIFT); /* what goes in is bounded where it comes from */
+    buffer_init(&response->body,
+                (size_t)1 << BODY_MAX_SHIFT); /* what goes in is bounded where it comes from */
 }
 
 void response_reset(struct response *response, size_t keep)

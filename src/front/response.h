@@ -11,7 +11,7 @@ struct response {
     const char *content_type; /* NULL: no body, no content type */
     struct buffer extra;      /* more header lines, each ended by CRLF */
     struct buffer body;
-    const void *static_body;  /* used instead of `body` when set; outlives the connection */
+    const void *static_body; /* used instead of `body` when set; outlives the connection */
     size_t static_size;
 };
 

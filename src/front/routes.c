@@ -95,16 +95,20 @@ static bool find(const char *path, size_t size, const struct route **route, cons
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'                     ? c - '0'
+           : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                    : -1;
 }
 
 /* The path of a URL, %XX decoded. Returns its length; PATH_MAX_LENGTH means longer than any route. */
 static size_t decode_path(const struct buffer *url, char *path)
 {
     size_t size = 0;
-    for (size_t i = 0; i < url->size && url->data[i] != '?' && url->data[i] != '#' && size < PATH_MAX_LENGTH; i++) {
+    for (size_t i = 0; i < url->size && url->data[i] != '?' && url->data[i] != '#' && size < PATH_MAX_LENGTH;
+         i++) {
         char c = url->data[i];
-        if (c == '%' && i + 2 < url->size && hex_digit(url->data[i + 1]) >= 0 && hex_digit(url->data[i + 2]) >= 0) {
+        if (c == '%' && i + 2 < url->size && hex_digit(url->data[i + 1]) >= 0 &&
+            hex_digit(url->data[i + 2]) >= 0) {
             c = (char)(hex_digit(url->data[i + 1]) * 16 + hex_digit(url->data[i + 2]));
             i += 2;
         }

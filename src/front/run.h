@@ -34,7 +34,8 @@ struct run {
     struct output output, error;
     size_t output_limit;
     bool output_limit_reported;
-    void (*ended)(struct run *run, const struct message_run_ended *end); /* NULL: cancelled. The run is freed after. */
+    void (*ended)(struct run *run,
+                  const struct message_run_ended *end); /* NULL: cancelled. The run is freed after. */
     void *data;
 };
 

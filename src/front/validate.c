@@ -75,8 +75,8 @@ static double setting(const struct config *config, size_t offset)
     return value;
 }
 
-static bool bound_error(struct validation *v, const struct place *place, const json_t *input, const char *type,
-                        const char *key, const char *words, double bound)
+static bool bound_error(struct validation *v, const struct place *place, const json_t *input,
+                        const char *type, const char *key, const char *words, double bound)
 {
     char number[NUMBER_TEXT_MAX], message[128];
     struct buffer context;
@@ -219,7 +219,8 @@ static bool check_string(struct validation *v, const struct field *field, const 
     struct string_view view = {json_string_value(input), json_string_length(input)};
     if (v->in->surrogates && memmem(view.data, view.size, "\xef\xbf\xbd", 3) != NULL)
         return report(v, place, "string_unicode",
-                      "Input should be a valid string, unable to parse raw data as a unicode string", input, NULL);
+                      "Input should be a valid string, unable to parse raw data as a unicode string", input,
+                      NULL);
     memcpy((char *)target + field->store, &view, sizeof view);
     return true;
 }
@@ -243,8 +244,8 @@ static void check_field(struct validation *v, const struct field *field, const j
     }
 }
 
-bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config, void *target,
-                   struct buffer *errors)
+bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config,
+                   void *target, struct buffer *errors)
 {
     struct validation v = {.in = in, .config = config, .errors = errors};
 
@@ -259,23 +260,28 @@ bool validate_body(const struct json_in *in, const struct field *fields, const s
 
 void validate_missing_body(struct buffer *errors)
 {
-    buffer_text(errors, "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\"],\"msg\":\"Field required\",\"input\":null}]}");
+    buffer_text(
+        errors,
+        "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\"],\"msg\":\"Field required\",\"input\":null}]}");
 }
 
 void validate_syntax_error(const struct json_in *in, struct buffer *errors)
 {
-    buffer_format(errors,
-                  "{\"detail\":[{\"type\":\"json_invalid\",\"loc\":[\"body\",%zu],\"msg\":\"JSON decode error\","
-                  "\"input\":{},\"ctx\":{\"error\":",
-                  in->position);
+    buffer_format(
+        errors,
+        "{\"detail\":[{\"type\":\"json_invalid\",\"loc\":[\"body\",%zu],\"msg\":\"JSON decode error\","
+        "\"input\":{},\"ctx\":{\"error\":",
+        in->position);
     json_write_string(errors, in->message, strlen(in->message));
     buffer_text(errors, "}}]}");
 }
 
 void validate_not_json(const char *body, size_t size, struct buffer *errors)
 {
-    buffer_text(errors, "{\"detail\":[{\"type\":\"model_attributes_type\",\"loc\":[\"body\"],\"msg\":\"Input should be a "
-                        "valid dictionary or object to extract fields from\",\"input\":");
+    buffer_text(
+        errors,
+        "{\"detail\":[{\"type\":\"model_attributes_type\",\"loc\":[\"body\"],\"msg\":\"Input should be a "
+        "valid dictionary or object to extract fields from\",\"input\":");
     json_write_string(errors, body, size);
     buffer_text(errors, "}]}");
 }

@@ -8,10 +8,11 @@
 
 /* Checks `in->root` and stores the values at `target` (see struct field). Returns true when all is right. Else
  * `errors` holds the body of the 422 answer, every error listed. Stored strings point into the tree. */
-bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config, void *target,
-                   struct buffer *errors);
+bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config,
+                   void *target, struct buffer *errors);
 
 /* The 422 answers that need no table. */
 void validate_missing_body(struct buffer *errors);
 void validate_syntax_error(const struct json_in *in, struct buffer *errors);
-void validate_not_json(const char *body, size_t size, struct buffer *errors); /* a body of another content type */
+void validate_not_json(const char *body, size_t size,
+                       struct buffer *errors); /* a body of another content type */
