@@ -400,6 +400,21 @@ static int check_listen(const char *listen, struct error *err)
         listen);
 }
 
+/* "json, re" is "json,re". */
+static void drop_blanks_at_commas(char *text)
+{
+    char *out = text;
+    for (char *p = text; *p != '\0'; p++) {
+        size_t blanks = strspn(p, " ");
+        if (blanks > 0 && (p[blanks] == ',' || (out > text && out[-1] == ',')))
+            p += blanks;
+        if (*p == '\0')
+            break;
+        *out++ = *p;
+    }
+    *out = '\0';
+}
+
 static int check_preload(const char *preload, struct error *err)
 {
     bool start = true; /* of a module's name, or of a part of it */
@@ -409,8 +424,8 @@ static int check_preload(const char *preload, struct error *err)
         if (!(letter || (!start && (separator || isdigit((unsigned char)*p)))) || (separator && p[1] == '\0'))
             return error_set(
                 err, 0,
-                "preload: \"%.80s\" is not a list of modules; give names separated by commas, without "
-                "blanks, such as numpy,os.path",
+                "preload: \"%.80s\" is not a list of modules; give names separated by commas, such as "
+                "numpy,os.path",
                 preload);
         start = separator;
     }
@@ -421,6 +436,7 @@ int config_finish(struct config *config, struct error *err)
 {
     enum { CONCURRENCY_LEAST = 4, CONCURRENCY_PER_CORE = 2 };
 
+    drop_blanks_at_commas(config->preload);
     if (check_listen(config->listen, err) != 0 || check_preload(config->preload, err) != 0)
         return -1;
     if (config->python[0] != '/')

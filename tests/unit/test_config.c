@@ -208,6 +208,9 @@ static void rules_across_settings(void **state)
     }
     assert_int_equal(config_set(&config, "preload", "numpy,os.path,_a1", &err), 0);
     assert_int_equal(config_finish(&config, &err), 0);
+    assert_int_equal(config_set(&config, "preload", "json , re,  os.path", &err), 0);
+    assert_int_equal(config_finish(&config, &err), 0);
+    assert_string_equal(config.preload, "json,re,os.path");
     assert_int_equal(config_set(&config, "python", "python3", &err), 0);
     assert_int_equal(config_finish(&config, &err), -1);
     assert_non_null(strstr(err.text, "absolute path"));
