@@ -1,0 +1,23 @@
+/* broker.h: the privileged process. It makes, limits, kills and judges sandboxes; it parses nothing from outside. */
+#pragma once
+
+#include "common/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Serves until SIGTERM or SIGINT. Returns the exit status, or -1 with `err` where it could not start. */
+int broker_serve(const struct config *config, struct error *err);
+
+struct run_request {
+    const char *code;
+    size_t code_size;
+    double timeout; /* seconds */
+    bool json;      /* print the API's answer instead of the program's own output */
+};
+
+enum { RUN_STATUS_TIMEOUT = 124, RUN_STATUS_FAILED = 125, RUN_STATUS_SIGNAL = 128 };
+
+/* Runs one program in the sandbox that the service would use, its output on our own. Returns the program's exit
+ * status, RUN_STATUS_SIGNAL + n for a signal (137 where a limit killed it), RUN_STATUS_TIMEOUT, or -1 with `err`. */
+int broker_run(const struct config *config, const struct run_request *request, struct error *err);

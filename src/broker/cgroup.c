@@ -1,0 +1,519 @@
+/* cgroup.c: see cgroup.h. The two versions differ in names of files and in where a controller lives; one table of
+ * counters and one of limits covers both. */
+#include "broker/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* The counters: which file, by version, and how it is opened. */
+enum counter { MEMORY_PEAK, MEMORY_EVENTS, MEMORY_FAILURES, PIDS_CURRENT, PIDS_EVENTS, PIDS_PEAK, CPU_USER, CPU_SYSTEM, KILL };
+static const struct {
+    const char *controller, *v1, *v2;
+    int flags;
+    bool required;
+} counters[CGROUP_FILES_MAX] = {
+    [MEMORY_PEAK] = {"memory", "memory.max_usage_in_bytes", "memory.peak", O_RDWR, false},
+    [MEMORY_EVENTS] = {"memory", "memory.oom_control", "memory.events", O_RDONLY, true},
+    [MEMORY_FAILURES] = {"memory", "memory.failcnt", NULL, O_RDONLY, false},
+    [PIDS_CURRENT] = {"pids", "pids.current", "pids.current", O_RDONLY, true},
+    [PIDS_EVENTS] = {"pids", "pids.events", "pids.events", O_RDONLY, true},
+    [PIDS_PEAK] = {"pids", "pids.peak", "pids.peak", O_RDONLY, false}, /* Linux 6.1 */
+    [CPU_USER] = {"cpuacct", "cpuacct.usage_user", "cpu.stat", O_RDONLY, true},
+    [CPU_SYSTEM] = {"cpuacct", "cpuacct.usage_sys", NULL, O_RDONLY, false},
+    [KILL] = {"", "cgroup.kill", "cgroup.kill", O_WRONLY, false}, /* Linux 5.14 */
+};
+
+static const char *const needed[] = {"memory", "pids", "cpu", "cpuacct"};
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; (p = strstr(p, word)) != NULL; p += n)
+        if ((p == list || p[-1] == ',' || p[-1] == ' ') && (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\n'))
+            return true;
+    return false;
+}
+
+static const struct cgroup_hierarchy *hierarchy_of(const struct cgroup_tree *tree, const char *controller)
+{
+    for (int i = 0; i < tree->count; i++)
+        if (tree->version == 2 || (controller[0] == '\0' ? tree->hierarchies[i].controllers[0] == '\0'
+                                                         : has_word(tree->hierarchies[i].controllers, controller)))
+            return &tree->hierarchies[i];
+    return NULL;
+}
+
+static int write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = write(fd, text, strlen(text));
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return n < 0 ? -1 : 0;
+}
+
+static int read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = read(fd, text, size - 1);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    if (n < 0)
+        return -1;
+    text[n] = '\0';
+    return 0;
+}
+
+/* --- finding the hierarchies ------------------------------------------------------------------------------- */
+
+/* Path of our own group in the hierarchy with these controllers, from /proc/self/cgroup lines "4:memory:/path". */
+static int own_path(const char *controllers, char *path, size_t size)
+{
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    char line[PATH_MAX + 128];
+    int r = -1;
+    while (file != NULL && r != 0 && fgets(line, sizeof line, file) != NULL) {
+        char *list = strchr(line, ':');
+        char *own = list != NULL ? strchr(list + 1, ':') : NULL;
+        if (own == NULL)
+            continue;
+        *own++ = '\0';
+        own[strcspn(own, "\n")] = '\0';
+        list++;
+        if (controllers[0] == '\0' ? list[0] == '\0' : has_word(list, controllers)) {
+            snprintf(path, size, "%s", own);
+            r = 0;
+        }
+    }
+    if (file != NULL)
+        fclose(file);
+    return r;
+}
+
+/* Adds the hierarchy that is mounted at `point` with `root` (a path in it) as the mount's root. */
+static void add_hierarchy(struct cgroup_tree *tree, const char *controllers, const char *root, const char *point)
+{
+    char own[PATH_MAX];
+    char first[64];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(controllers, ","), controllers);
+    if (tree->count == CGROUP_HIERARCHIES_MAX || own_path(first, own, sizeof own) != 0)
+        return;
+    /* In a container the mount's root is the container's group already. */
+    const char *below = own;
+    size_t n = strlen(root);
+    if (n > 1 && strncmp(own, root, n) == 0)
+        below = own + n;
+    else if (n > 1)
+        below = "";
+    struct cgroup_hierarchy *h = &tree->hierarchies[tree->count];
+    snprintf(h->controllers, sizeof h->controllers, "%s", controllers);
+    if ((size_t)snprintf(h->base, sizeof h->base, "%s%s", point, strcmp(below, "/") == 0 ? "" : below) >= sizeof h->base)
+        return;
+    tree->count++;
+}
+
+static int find_v1(struct cgroup_tree *tree, struct error *err)
+{
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t size = 0;
+    if (file == NULL)
+        return error_set(err, errno, "cgroup: /proc/self/mountinfo");
+    while (getline(&line, &size, file) > 0) {
+        char root[1024], point[1024], type[64], options[1024];
+        const char *dash = strstr(line, " - ");
+        if (dash == NULL || sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
+            sscanf(dash, " - %63s %*s %1023s", type, options) != 2)
+            continue;
+        char found[64] = "";
+        for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+            if (strcmp(type, "cgroup") == 0 && has_word(options, needed[i]) && hierarchy_of(tree, needed[i]) == NULL)
+                snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", found[0] ? "," : "", needed[i]);
+        if (found[0] != '\0' || strcmp(type, "cgroup2") == 0) /* the empty hierarchy of hybrid hosts has cgroup.kill */
+            add_hierarchy(tree, found, root, point);
+    }
+    free(line);
+    fclose(file);
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (hierarchy_of(tree, needed[i]) == NULL)
+            return error_set(err, 0, "cgroup: no %s controller is mounted below /sys/fs/cgroup; mount it, or boot with cgroup v2", needed[i]);
+    return 0;
+}
+
+static int find(struct cgroup_tree *tree, struct error *err)
+{
+    struct statfs fs;
+    if (statfs("/sys/fs/cgroup", &fs) != 0)
+        return error_set(err, errno, "cgroup: /sys/fs/cgroup");
+    tree->version = fs.f_type == CGROUP2_SUPER_MAGIC ? 2 : 1;
+    if (tree->version == 1)
+        return find_v1(tree, err);
+    add_hierarchy(tree, "", "/", "/sys/fs/cgroup");
+    return tree->count == 1 ? 0 : error_set(err, 0, "cgroup: /proc/self/cgroup does not name our own group");
+}
+
+/* --- v2: a group with processes of its own cannot give controllers to groups below it ------------------------- */
+
+static bool is_root_group(const char *base)
+{
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/cgroup.type", base); /* every group but the root has it */
+    return access(path, F_OK) != 0;
+}
+
+/* Are we (and what we started) alone in the group? Then it was made for us: by systemd, or by a container engine. */
+static bool is_ours(const char *base)
+{
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/cgroup.procs", base);
+    FILE *file = fopen(path, "re");
+    bool ours = file != NULL;
+    int pid;
+    while (ours && fscanf(file, "%d", &pid) == 1)
+        ours = pid == getpid() || pid == 1; /* 1: a container's init; it comes along */
+    if (file != NULL)
+        fclose(file);
+    return ours;
+}
+
+static int move_into_leaf(const char *base, struct error *err)
+{
+    char leaf[PATH_MAX + 32], path[PATH_MAX + 64];
+    snprintf(leaf, sizeof leaf, "%s/hatchery-service", base);
+    if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
+        return error_set(err, errno, "cgroup: cannot make %s", leaf);
+    snprintf(path, sizeof path, "%s/cgroup.procs", base);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return error_set(err, errno, "cgroup: %s", path);
+    snprintf(path, sizeof path, "%s/cgroup.procs", leaf);
+    int pid, r = 0;
+    while (r == 0 && fscanf(file, "%d", &pid) == 1) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", pid);
+        if (write_text(path, text) != 0 && errno != ESRCH)
+            r = error_set(err, errno, "cgroup: cannot move process %d into %s", pid, leaf);
+    }
+    fclose(file);
+    return r;
+}
+
+static int enable_controllers(struct cgroup_tree *tree, struct error *err)
+{
+    char path[PATH_MAX + 64], have[512];
+    struct cgroup_hierarchy *h = &tree->hierarchies[0];
+
+    if (!is_root_group(h->base)) {
+        if (is_ours(h->base)) {
+            if (move_into_leaf(h->base, err) != 0)
+                return -1;
+        } else {
+            strcpy(h->base, "/sys/fs/cgroup"); /* somebody's session: root may make a group beside it */
+        }
+    }
+    snprintf(path, sizeof path, "%s/cgroup.subtree_control", h->base);
+    if (write_text(path, "+memory +pids +cpu") != 0)
+        return error_set(err, errno, "cgroup: cannot give the memory, pids and cpu controllers to groups below %s (needs root, or delegation: systemd's Delegate=yes)", h->base);
+    snprintf(path, sizeof path, "%s/%s/cgroup.subtree_control", h->base, tree->name);
+    if (write_text(path, "+memory +pids +cpu") != 0 || read_text(path, have, sizeof have) != 0)
+        return error_set(err, errno, "cgroup: %s", path);
+    for (size_t i = 0; i < 3; i++)
+        if (!has_word(have, needed[i]))
+            return error_set(err, 0, "cgroup: the %s controller is missing in %s", needed[i], path);
+    return 0;
+}
+
+/* --- the service's own group ---------------------------------------------------------------------------------- */
+
+static void remove_groups(const char *dir)
+{
+    DIR *stream = opendir(dir);
+    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
+        char path[PATH_MAX];
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+            (size_t)snprintf(path, sizeof path, "%s/%s", dir, entry->d_name) < sizeof path)
+            remove_groups(path);
+    }
+    if (stream != NULL)
+        closedir(stream);
+    rmdir(dir);
+}
+
+/* Groups "hatchery-PID" of services that are no more. */
+static void remove_leftovers(const char *base)
+{
+    DIR *stream = opendir(base);
+    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
+        int pid, end = 0;
+        char path[PATH_MAX];
+        if (sscanf(entry->d_name, "hatchery-%d%n", &pid, &end) != 1 || entry->d_name[end] != '\0')
+            continue;
+        if (pid != getpid() && kill(pid, 0) != 0 && errno == ESRCH &&
+            (size_t)snprintf(path, sizeof path, "%s/%s", base, entry->d_name) < sizeof path)
+            remove_groups(path);
+    }
+    if (stream != NULL)
+        closedir(stream);
+}
+
+int cgroup_tree_open(struct cgroup_tree *tree, struct error *err)
+{
+    memset(tree, 0, sizeof *tree);
+    snprintf(tree->name, sizeof tree->name, "hatchery-%d", (int)getpid());
+    if (find(tree, err) != 0)
+        return -1;
+    if (tree->version == 2 && !is_root_group(tree->hierarchies[0].base) && !is_ours(tree->hierarchies[0].base))
+        strcpy(tree->hierarchies[0].base, "/sys/fs/cgroup");
+    for (int i = 0; i < tree->count; i++) {
+        char path[PATH_MAX + 64];
+        remove_leftovers(tree->hierarchies[i].base);
+        snprintf(path, sizeof path, "%s/%s", tree->hierarchies[i].base, tree->name);
+        if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+            error_set(err, errno, "cgroup: cannot make %s (the service needs a writable cgroup: run it as root, or with systemd's Delegate=yes)", path);
+            cgroup_tree_close(tree);
+            return -1;
+        }
+    }
+    if (tree->version == 2 && enable_controllers(tree, err) != 0) {
+        cgroup_tree_close(tree);
+        return -1;
+    }
+    return 0;
+}
+
+void cgroup_tree_close(struct cgroup_tree *tree)
+{
+    for (int i = 0; i < tree->count; i++) {
+        char path[PATH_MAX + 64];
+        snprintf(path, sizeof path, "%s/%s", tree->hierarchies[i].base, tree->name);
+        remove_groups(path);
+    }
+}
+
+/* --- one slot's group ------------------------------------------------------------------------------------------ */
+
+static void group_path(const struct cgroup_tree *tree, const struct cgroup_hierarchy *h, uint32_t index, const char *file,
+                       char *path, size_t size)
+{
+    snprintf(path, size, "%s/%s/%u%s%s", h->base, tree->name, index, file[0] != '\0' ? "/" : "", file);
+}
+
+/* Writes a limit and reads it back. A file that does not exist is no error where it is optional. */
+static int set_limit(const struct cgroup_tree *tree, uint32_t index, const char *controller, const char *file,
+                     const char *value, bool optional, struct error *err)
+{
+    char path[PATH_MAX + 64], have[128];
+    group_path(tree, hierarchy_of(tree, controller), index, file, path, sizeof path);
+    if (write_text(path, value) != 0) {
+        if (optional && errno == ENOENT)
+            return 0;
+        return error_set(err, errno, "cgroup: cannot set %s to %s", path, value);
+    }
+    if (read_text(path, have, sizeof have) != 0)
+        return error_set(err, errno, "cgroup: cannot read %s back", path);
+    have[strcspn(have, "\n")] = '\0';
+    if (strcmp(have, value) != 0)
+        return error_set(err, 0, "cgroup: %s is %s after it was set to %s", path, have, value);
+    return 0;
+}
+
+static bool host_swaps(void)
+{
+    char text[512];
+    if (read_text("/proc/swaps", text, sizeof text) != 0)
+        return true; /* unknown is yes */
+    const char *second = strchr(text, '\n');
+    return second != NULL && second[1] != '\0';
+}
+
+static int set_limits(const struct cgroup_tree *tree, uint32_t index, const struct cgroup_limits *limits, struct error *err)
+{
+    char memory[32], pids[32], cpu[64];
+    const long period = 100000; /* microseconds */
+    /* The kernel counts whole pages. */
+    snprintf(memory, sizeof memory, "%llu", (unsigned long long)(limits->memory / 4096 * 4096));
+    snprintf(pids, sizeof pids, "%u", limits->processes + 1);
+    bool swap_optional = !host_swaps();
+
+    if (tree->version == 2) {
+        snprintf(cpu, sizeof cpu, "%ld %ld", (long)(limits->cpus * period), period);
+        return set_limit(tree, index, "", "memory.max", memory, false, err) != 0 ||
+                       set_limit(tree, index, "", "memory.swap.max", "0", swap_optional, err) != 0 ||
+                       set_limit(tree, index, "", "memory.oom.group", "1", false, err) != 0 ||
+                       set_limit(tree, index, "", "pids.max", pids, false, err) != 0 ||
+                       set_limit(tree, index, "", "cpu.max", cpu, false, err) != 0
+                   ? -1
+                   : 0;
+    }
+    snprintf(cpu, sizeof cpu, "%ld", (long)(limits->cpus * period));
+    return set_limit(tree, index, "memory", "memory.limit_in_bytes", memory, false, err) != 0 ||
+                   set_limit(tree, index, "memory", "memory.memsw.limit_in_bytes", memory, swap_optional, err) != 0 ||
+                   set_limit(tree, index, "pids", "pids.max", pids, false, err) != 0 ||
+                   set_limit(tree, index, "cpu", "cpu.cfs_period_us", "100000", false, err) != 0 ||
+                   set_limit(tree, index, "cpu", "cpu.cfs_quota_us", cpu, false, err) != 0
+               ? -1
+               : 0;
+}
+
+static int open_counters(struct cgroup *cgroup, struct error *err)
+{
+    for (int i = 0; i < CGROUP_FILES_MAX; i++)
+        cgroup->files[i] = -1;
+    for (int i = 0; i < CGROUP_FILES_MAX; i++) {
+        const char *file = cgroup->tree->version == 2 ? counters[i].v2 : counters[i].v1;
+        const struct cgroup_hierarchy *h =
+            counters[i].controller != NULL ? hierarchy_of(cgroup->tree, counters[i].controller) : NULL;
+        char path[PATH_MAX + 64];
+        if (file == NULL || h == NULL)
+            continue;
+        group_path(cgroup->tree, h, cgroup->index, file, path, sizeof path);
+        cgroup->files[i] = open(path, counters[i].flags | O_CLOEXEC);
+        if (cgroup->files[i] < 0 && i == MEMORY_PEAK) /* writable from Linux 6.12 */
+            cgroup->files[i] = open(path, O_RDONLY | O_CLOEXEC);
+        if (cgroup->files[i] < 0 && counters[i].required)
+            return error_set(err, errno, "cgroup: %s", path);
+    }
+    return 0;
+}
+
+int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct cgroup_limits *limits,
+                  struct cgroup *cgroup, struct error *err)
+{
+    char path[PATH_MAX + 64];
+    *cgroup = (struct cgroup){.tree = tree, .index = index};
+    for (int i = 0; i < CGROUP_FILES_MAX; i++)
+        cgroup->files[i] = -1;
+    for (int i = 0; i < tree->count; i++) {
+        group_path(tree, &tree->hierarchies[i], index, "", path, sizeof path);
+        if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+            error_set(err, errno, "cgroup: cannot make %s", path);
+            goto fail;
+        }
+        group_path(tree, &tree->hierarchies[i], index, "cgroup.procs", path, sizeof path);
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0) {
+            error_set(err, errno, "cgroup: %s", path);
+            goto fail;
+        }
+        cgroup->procs[cgroup->procs_count++] = fd;
+    }
+    if (set_limits(tree, index, limits, err) == 0 && open_counters(cgroup, err) == 0)
+        return 0;
+fail:
+    cgroup_destroy(cgroup);
+    return -1;
+}
+
+int cgroup_destroy(struct cgroup *cgroup)
+{
+    int r = 0;
+    for (int i = 0; i < cgroup->procs_count; i++)
+        close(cgroup->procs[i]);
+    cgroup->procs_count = 0;
+    for (int i = 0; i < CGROUP_FILES_MAX; i++) {
+        if (cgroup->files[i] >= 0)
+            close(cgroup->files[i]);
+        cgroup->files[i] = -1;
+    }
+    for (int i = 0; i < cgroup->tree->count; i++) {
+        char path[PATH_MAX + 64];
+        group_path(cgroup->tree, &cgroup->tree->hierarchies[i], cgroup->index, "", path, sizeof path);
+        if (rmdir(path) != 0 && errno != ENOENT)
+            r = -1;
+    }
+    return r;
+}
+
+/* Reads a small file from its beginning; "" where there is none. */
+static const char *slurp(const struct cgroup *cgroup, enum counter counter, char *text, size_t size)
+{
+    ssize_t n = cgroup->files[counter] >= 0 ? pread(cgroup->files[counter], text, size - 1, 0) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static uint64_t number(const struct cgroup *cgroup, enum counter counter)
+{
+    char text[64];
+    return strtoull(slurp(cgroup, counter, text, sizeof text), NULL, 10);
+}
+
+/* The number behind "key " at the start of a line; 0 where the key is not there. */
+static uint64_t keyed(const char *text, const char *key)
+{
+    size_t n = strlen(key);
+    for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL)
+        if (strncmp(line, key, n) == 0 && line[n] == ' ')
+            return strtoull(line + n + 1, NULL, 10);
+    return 0;
+}
+
+int cgroup_population(const struct cgroup *cgroup)
+{
+    char text[32];
+    slurp(cgroup, PIDS_CURRENT, text, sizeof text);
+    if (text[0] == '\0') {
+        errno = EIO;
+        return -1;
+    }
+    return atoi(text);
+}
+
+int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
+{
+    char text[2048];
+    slurp(cgroup, MEMORY_EVENTS, text, sizeof text);
+    if (text[0] == '\0') {
+        errno = EIO;
+        return -1;
+    }
+    usage->oom_kills = keyed(text, "oom_kill");
+    usage->memory_refused = cgroup->tree->version == 2 ? keyed(text, "max") : number(cgroup, MEMORY_FAILURES);
+    usage->memory_peak = number(cgroup, MEMORY_PEAK);
+    uint64_t peak = number(cgroup, PIDS_PEAK);
+    usage->processes_peak = (uint32_t)(peak > 1 ? peak - 1 : 1); /* without the init */
+    usage->processes_refused = keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max");
+    slurp(cgroup, CPU_USER, text, sizeof text);
+    if (cgroup->tree->version == 2) {
+        usage->cpu_user_ns = keyed(text, "user_usec") * 1000;
+        usage->cpu_system_ns = keyed(text, "system_usec") * 1000;
+    } else {
+        usage->cpu_user_ns = strtoull(text, NULL, 10);
+        usage->cpu_system_ns = number(cgroup, CPU_SYSTEM);
+    }
+    return 0;
+}
+
+bool cgroup_rearm(const struct cgroup *cgroup)
+{
+    struct cgroup_usage usage;
+    if (cgroup_read(cgroup, &usage) != 0 || usage.oom_kills != 0 || usage.processes_peak > 1 ||
+        usage.processes_refused != 0 || usage.memory_refused != 0)
+        return false;
+    return cgroup_reset_peak(cgroup);
+}
+
+bool cgroup_reset_peak(const struct cgroup *cgroup)
+{
+    return cgroup->files[MEMORY_PEAK] >= 0 && pwrite(cgroup->files[MEMORY_PEAK], "0", 1, 0) == 1;
+}
+
+bool cgroup_kill(const struct cgroup *cgroup)
+{
+    return cgroup->files[KILL] >= 0 && write(cgroup->files[KILL], "1", 1) == 1;
+}

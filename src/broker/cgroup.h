@@ -1,0 +1,79 @@
+/* cgroup.h: the kernel's limits and counters for one run, on cgroup v2 and v1. Runs in the broker.
+ *
+ * The service makes one group of its own (a "tree") below the one it was started in, and in it one group for each
+ * slot. Limits are written before anything runs and read back: what the kernel did not take is an error. */
+#pragma once
+
+#include "common/error.h"
+#include "common/protocol.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cgroup_limits {
+    uint64_t memory;    /* bytes, swap included */
+    uint32_t processes; /* threads count; the sandbox's init is counted besides */
+    double cpus;
+};
+
+struct cgroup_usage {
+    uint64_t cpu_user_ns, cpu_system_ns;
+    uint64_t memory_peak;
+    uint32_t processes_peak;
+    uint64_t oom_kills;         /* processes that the kernel's OOM killer ended */
+    uint64_t memory_refused;    /* times the memory limit was hit */
+    uint64_t processes_refused; /* forks that the pids controller refused */
+};
+
+enum { CGROUP_HIERARCHIES_MAX = 6, CGROUP_FILES_MAX = 10 };
+
+struct cgroup_tree {
+    int version; /* 1 or 2 */
+    int count;   /* hierarchies in use; 1 on v2 */
+    struct cgroup_hierarchy {
+        char controllers[64]; /* "memory", "cpu,cpuacct", "" for v2's unified one */
+        char base[PATH_MAX];  /* the group that the service was started in */
+    } hierarchies[CGROUP_HIERARCHIES_MAX];
+    char name[32]; /* the service's own group below each base */
+    bool swap;     /* the swap limit can be, and has to be, set */
+};
+
+struct cgroup {
+    const struct cgroup_tree *tree;
+    uint32_t index;
+    int procs[MESSAGE_FDS_MAX]; /* cgroup.procs of each hierarchy, for the processes that move in */
+    int procs_count;
+    int files[CGROUP_FILES_MAX]; /* counters, see cgroup.c */
+};
+
+/* Finds the hierarchies, removes what dead services left, makes the service's own group. On v2 this may move the
+ * processes of the group it was started in into a leaf of it ("no internal processes"). 0, or -1 with `err`. */
+int cgroup_tree_open(struct cgroup_tree *tree, struct error *err);
+
+/* Removes the service's group; its slots' groups must be gone. */
+void cgroup_tree_close(struct cgroup_tree *tree);
+
+/* Makes the group of slot `index` with its limits. 0, or -1 with `err`; nothing is left then. */
+int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct cgroup_limits *limits,
+                  struct cgroup *cgroup, struct error *err);
+
+/* Removes it. 0, or -1 with errno (EBUSY while something lives in it). */
+int cgroup_destroy(struct cgroup *cgroup);
+
+/* Processes and threads in it now; -1 with errno. */
+int cgroup_population(const struct cgroup *cgroup);
+
+/* 0, or -1 with errno. Counters run since the group was made, the peaks since the last cgroup_rearm(). */
+int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage);
+
+/* Sets the memory peak back to what is used now. False where the kernel cannot. */
+bool cgroup_reset_peak(const struct cgroup *cgroup);
+
+/* Prepares the group for the next run. Returns false where a counter has moved that the kernel cannot set back:
+ * the group has to be made anew. */
+bool cgroup_rearm(const struct cgroup *cgroup);
+
+/* Kills all that lives in it at once, where the kernel can (5.14). True where it could. */
+bool cgroup_kill(const struct cgroup *cgroup);

@@ -1,0 +1,194 @@
+/* client.c: the broker's side of the channel to whoever asks for runs: the front, or the runner of `hatchery run`.
+ * A client that breaks the protocol, or dies, is ended and started anew; its runs end with it. */
+#include "broker/core.h"
+#include "broker/process.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define RESTART_DELAY_NS 20000000ULL
+enum { CLIENT_END_WAIT_MS = 50 };
+
+static void watch_output(struct broker *broker, bool wanted)
+{
+    if (broker->client_blocked == wanted)
+        return;
+    broker->client_blocked = wanted;
+    struct epoll_event event = {.events = EPOLLIN | (wanted ? EPOLLOUT : 0), .data.u64 = (uint64_t)WATCH_CLIENT << 56};
+    epoll_ctl(broker->epoll, EPOLL_CTL_MOD, broker->client_channel, &event);
+}
+
+/* Sends one message; true when it is gone (or the client is). */
+static bool send_one(struct broker *broker, const void *message, size_t size, const int *fds, int count)
+{
+    if (channel_send(broker->client_channel, message, size, fds, count) == 0)
+        return true;
+    if (errno == EAGAIN)
+        watch_output(broker, true);
+    else
+        client_gone(broker);
+    return false;
+}
+
+static bool flush_slot(struct broker *broker, struct slot *slot)
+{
+    struct message_head head = {.slot = slot->index, .generation = slot->generation};
+    if (slot->verdict_unsent) {
+        if (!send_one(broker, &slot->verdict, sizeof slot->verdict, NULL, 0))
+            return false;
+        slot->verdict_unsent = false;
+    }
+    if (slot->ready_unsent && slot->state == SLOT_READY) {
+        struct message_sandbox_ready ready = {.head = head, .setup_ns = slot->setup_ns};
+        const int fds[3] = {slot->job, slot->out, slot->err};
+        ready.head.type = MESSAGE_SANDBOX_READY;
+        if (!send_one(broker, &ready, sizeof ready, fds, 3))
+            return false;
+        slot->ready_unsent = false;
+        close(slot->job);
+        close(slot->out);
+        close(slot->err);
+        slot->job = slot->out = slot->err = -1;
+    }
+    if (slot->gone_unsent) {
+        struct message_sandbox_gone gone = {.head = head};
+        gone.head.type = MESSAGE_SANDBOX_GONE;
+        if (!send_one(broker, &gone, sizeof gone, NULL, 0))
+            return false;
+        slot->gone_unsent = false;
+    }
+    return true;
+}
+
+void client_flush(struct broker *broker)
+{
+    if (broker->client_channel < 0)
+        return;
+    for (uint32_t i = 0; i < broker->slot_count; i++)
+        if (!flush_slot(broker, &broker->slots[i]))
+            return;
+    watch_output(broker, false);
+}
+
+void client_readable(struct broker *broker)
+{
+    struct message message;
+    while (broker->client_channel >= 0) {
+        int r = channel_receive(broker->client_channel, &message);
+        if (r < 0 && errno == EAGAIN)
+            return;
+        if (r <= 0 || message.fd_count != 0) {
+            if (r > 0)
+                message_close_fds(&message);
+            client_gone(broker);
+            return;
+        }
+        if (message.head.type == MESSAGE_RUN_START) {
+            slot_start(broker, &message.run_start);
+        } else if (message.head.type == MESSAGE_RUN_KILL) {
+            slot_kill_run(broker, &message.run_kill);
+        } else {
+            client_gone(broker);
+        }
+    }
+}
+
+void client_stop(struct broker *broker)
+{
+    if (broker->client_channel >= 0)
+        close(broker->client_channel);
+    broker->client_channel = -1;
+    broker->client_blocked = false;
+    process_end(&broker->client, &broker->client_pidfd);
+}
+
+void client_gone(struct broker *broker)
+{
+    char how[64] = "broke the protocol";
+    if (broker->client_channel < 0 && broker->client == 0)
+        return;
+    /* Between the end of its channel and its own lies a moment. */
+    struct pollfd ended = {.fd = broker->client_pidfd, .events = POLLIN};
+    if (broker->client > 0 && poll(&ended, 1, CLIENT_END_WAIT_MS) == 1) {
+        int status = process_describe_ended(broker->client, how, sizeof how);
+        broker->exit_status = status >= 0 ? status : 1;
+    }
+    client_stop(broker);
+    for (uint32_t i = 0; i < broker->slot_count; i++) {
+        struct slot *slot = &broker->slots[i];
+        slot->verdict_unsent = slot->ready_unsent = slot->gone_unsent = false;
+        slot_abandon(broker, slot);
+    }
+    if (broker->stopping)
+        return;
+    if (broker->listen_fd < 0) { /* the runner: its end is ours */
+        broker->stopping = true;
+        return;
+    }
+    uint64_t now = now_ns();
+    broker->client_retry_at = now + (now - broker->client_since < 1000000000ULL ? 1000000000ULL : RESTART_DELAY_NS);
+    log_event(LOG_ERROR, "front.lost", LOG_S("why", how));
+}
+
+/* The settings as the front reads them: a file that only the two of us can see. */
+static int config_memfd(const struct config *config)
+{
+    int fd = memfd_create("settings", 0);
+    int copy = fd >= 0 ? dup(fd) : -1;
+    FILE *out = copy >= 0 ? fdopen(copy, "w") : NULL;
+    if (out == NULL)
+        return -1;
+    int r = config_dump(config, out);
+    if (fclose(out) != 0 || r != 0 || lseek(fd, 0, SEEK_SET) != 0)
+        return -1;
+    return fd;
+}
+
+int client_start_front(struct broker *broker, struct error *err)
+{
+    int channel[2];
+    if (channel_pair(channel, SOCK_NONBLOCK) != 0)
+        return error_set(err, errno, "socketpair");
+    pid_t pid = fork();
+    if (pid == 0) {
+        char config_fd[16], listen_fd[16], channel_fd[16];
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        int config = config_memfd(broker->config);
+        if (config < 0 || fcntl(channel[1], F_SETFD, 0) != 0 || fcntl(broker->listen_fd, F_SETFD, 0) != 0)
+            _exit(121);
+        snprintf(config_fd, sizeof config_fd, "%d", config);
+        snprintf(listen_fd, sizeof listen_fd, "%d", broker->listen_fd);
+        snprintf(channel_fd, sizeof channel_fd, "%d", channel[1]);
+        execl("/proc/self/exe", "hatchery", "front", "--config-fd", config_fd, "--listen-fd", listen_fd, "--channel-fd",
+              channel_fd, (char *)NULL);
+        _exit(121);
+    }
+    close(channel[1]);
+    broker->client = pid > 0 ? pid : 0;
+    broker->client_channel = channel[0];
+    broker->client_since = now_ns();
+    broker->client_retry_at = 0;
+    if (pid > 0)
+        broker->client_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pid < 0 || broker->client_pidfd < 0 || broker_watch(broker, broker->client_pidfd, EPOLLIN, WATCH_CLIENT_PID, NULL) != 0 ||
+        broker_watch(broker, broker->client_channel, EPOLLIN, WATCH_CLIENT, NULL) != 0) {
+        error_set(err, errno, "cannot start the front");
+        client_stop(broker);
+        return -1;
+    }
+    slots_fill(broker);
+    return 0;
+}

@@ -1,0 +1,111 @@
+/* core.h: the broker's own state, shared by broker.c (the loop), slot.c (a sandbox's life) and client.c (who asks). */
+#pragma once
+
+#include "broker/cgroup.h"
+#include "broker/environment.h"
+#include "common/channel.h"
+#include "common/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A sandbox's life. Slots are used again and again; every sandbox in one is new. */
+enum slot_state {
+    SLOT_FREE,
+    SLOT_NESTING,     /* the incubator makes the nest */
+    SLOT_FORKING,     /* the zygote forks the program into it, which seals itself and warms up */
+    SLOT_READY,       /* handed to the client */
+    SLOT_RUNNING,
+    SLOT_DYING,       /* over: the init is being killed with all that is left */
+    SLOT_QUARANTINED, /* could not be cleaned: never used again */
+};
+
+struct slot {
+    enum slot_state state;
+    uint32_t index;
+    uint64_t generation;
+    struct cgroup cgroup;
+    bool has_cgroup;
+    bool announced; /* the zygote and the incubator know the cgroup's files */
+
+    pid_t init, program; /* children of ours; 0: none, or reaped */
+    int init_pidfd, program_pidfd;
+    int job, out, err; /* the client's ends, until they are handed over; -1 */
+
+    uint64_t made_at, deadline; /* CLOCK_MONOTONIC, ns; deadline 0: none */
+    uint64_t setup_ns, started_at, ended_at;
+    uint64_t timeout_ns, cpu_time_ns;
+    struct cgroup_usage before; /* counters at READY: what the making cost is not the program's */
+    int wait_status;
+    bool program_over;
+    bool fork_pending;    /* the zygote owes an answer: the program may exist without our knowing */
+    uint32_t kill_reason; /* enum run_outcome; 0: it ended by itself */
+    bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */
+    struct message_run_ended verdict;
+    bool verdict_unsent, ready_unsent, gone_unsent;
+};
+
+struct broker {
+    const struct config *config;
+    int epoll, signals;
+    bool stopping;
+    int exit_status;
+    struct error failure; /* why the service stops, when it has to */
+    bool failed;
+
+    struct cgroup_tree cgroups;
+    struct environment_plan plan;
+    struct environment environment;
+    bool environment_warm;
+    uint64_t environment_retry_at, environment_backoff;
+    uint64_t environment_since; /* when it was started */
+    bool served_once;           /* a first sandbox has become ready: the layers work here */
+
+    int (*client_start)(struct broker *broker, struct error *err);
+    void *client_data;
+    pid_t client;
+    int client_pidfd, client_channel;
+    uint64_t client_retry_at, client_since;
+    bool client_blocked; /* its channel is full: what is unsent waits */
+    int listen_fd;
+
+    struct slot *slots;
+    uint32_t slot_count, active_max;
+    uint64_t generation;
+    uint32_t making_failures; /* in a row */
+};
+
+/* epoll data: what a descriptor is, of which slot, and the low bits of the generation, against stale events. */
+enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_INCUBATOR, WATCH_INCUBATOR_PID, WATCH_ZYGOTE,
+             WATCH_ZYGOTE_PID, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
+
+uint64_t now_ns(void);
+int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot);
+/* Stops the service because it cannot go on; the first reason wins. */
+void broker_fail(struct broker *broker, const struct error *err);
+/* The environment broke: ends both its processes and starts them again a little later. */
+void broker_lose_environment(struct broker *broker, const char *why);
+
+/* slot.c */
+void slots_fill(struct broker *broker); /* makes sandboxes until the pool is full */
+void slot_nest_made(struct broker *broker, struct message *message);
+void slot_program_forked(struct broker *broker, const struct message *message);
+void slot_program_says(struct broker *broker, struct slot *slot);
+void slot_program_ended(struct broker *broker, struct slot *slot);
+void slot_init_ended(struct broker *broker, struct slot *slot);
+void slot_start(struct broker *broker, const struct message_run_start *start);
+void slot_kill_run(struct broker *broker, const struct message_run_kill *kill);
+void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now);
+void slot_abandon(struct broker *broker, struct slot *slot); /* its client or its maker is gone */
+void slots_forget_makers(struct broker *broker);             /* after broker_lose_environment() */
+void slot_destroy(struct broker *broker, struct slot *slot); /* at the end: kills, waits, removes */
+
+/* client.c */
+void client_stop(struct broker *broker);
+void client_readable(struct broker *broker);
+void client_flush(struct broker *broker); /* sends what is unsent */
+int client_start_front(struct broker *broker, struct error *err);
+void client_gone(struct broker *broker);
+
+/* broker.c: from start to end, with the client that client_start starts. As broker_serve(). */
+int broker_main(struct broker *broker, struct error *err);

@@ -1,0 +1,20 @@
+/* process.h: small things that the broker does with processes. */
+#pragma once
+
+#include "common/error.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Runs a trusted program with an empty environment and takes its standard output as text. 0 when it exited with 0. */
+int process_output(char *const argv[], char *text, size_t size, struct error *err);
+
+/* Kills and reaps a child of ours and closes its pidfd; *pid becomes 0 and *pidfd -1. Nothing where *pid is 0. */
+void process_end(pid_t *pid, int *pidfd);
+
+/* The same for a child that has ended but is not reaped yet; it stays so. Returns its exit status, 1 for a signal, or -1
+ * where it still lives. */
+int process_describe_ended(pid_t pid, char *text, size_t size);
+
+/* "exited with status 1", "was killed by SIGSEGV": for errors and logs. */
+void process_describe(int wait_status, char *text, size_t size);

@@ -1,0 +1,497 @@
+/* slot.c: a sandbox's life in the broker: made ahead of time, handed to the client, judged, destroyed, made anew.
+ *
+ * The verdict is the kernel's: the program is our own child, so its wait status, its cgroup's counters and our clock
+ * say how it ended. Nothing that the program writes is looked at, but the one status before it has seen user code. */
+#include "broker/core.h"
+#include "broker/process.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MAKING_MAX = 3, MAKING_FAILURES_MAX = 5 };
+#define MAKING_DEADLINE_NS 10000000000ULL
+#define DYING_DEADLINE_NS 5000000000ULL
+#define CPU_POLL_MIN_NS 1000000ULL
+
+static struct slot *slot_named(struct broker *broker, const struct message_head *head)
+{
+    if (head->slot >= broker->slot_count)
+        return NULL;
+    struct slot *slot = &broker->slots[head->slot];
+    return slot->generation == head->generation ? slot : NULL;
+}
+
+static struct message_head head_of(const struct slot *slot, enum message_type type)
+{
+    return (struct message_head){.type = type, .slot = slot->index, .generation = slot->generation};
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_ends(struct slot *slot)
+{
+    close_fd(&slot->job);
+    close_fd(&slot->out);
+    close_fd(&slot->err);
+}
+
+/* --- making --------------------------------------------------------------------------------------------------- */
+
+static int announce(struct broker *broker, struct slot *slot)
+{
+    struct message_slot_add add = {.head = head_of(slot, MESSAGE_SLOT_ADD),
+                                   .procs_count = (uint32_t)slot->cgroup.procs_count};
+    const struct environment *env = &broker->environment;
+    if (channel_send(env->incubator_channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0 ||
+        channel_send(env->zygote_channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
+        return -1;
+    slot->announced = true;
+    return 0;
+}
+
+static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error *err)
+{
+    const struct config *config = broker->config;
+    if (slot->has_cgroup)
+        return 0;
+    const struct cgroup_limits limits = {.memory = (uint64_t)config->limit_memory,
+                                         .processes = (uint32_t)config->limit_processes,
+                                         .cpus = config->limit_cpus};
+    if (cgroup_create(&broker->cgroups, slot->index, &limits, &slot->cgroup, err) != 0)
+        return -1;
+    slot->has_cgroup = true;
+    slot->announced = false;
+    return 0;
+}
+
+static void make(struct broker *broker, struct slot *slot)
+{
+    struct error err;
+    slot->generation = ++broker->generation;
+    slot->program_over = slot->started = slot->fork_pending = false;
+    slot->kill_reason = 0;
+    slot->setup_ns = slot->started_at = slot->ended_at = 0;
+    slot->made_at = now_ns();
+    slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
+    if (prepare_cgroup(broker, slot, &err) != 0) {
+        broker_fail(broker, &err);
+        return;
+    }
+    struct message_nest_make make_nest = {.head = head_of(slot, MESSAGE_NEST_MAKE)};
+    if ((!slot->announced && announce(broker, slot) != 0) ||
+        channel_send(broker->environment.incubator_channel, &make_nest, sizeof make_nest, NULL, 0) != 0) {
+        broker_lose_environment(broker, "its channel broke");
+        return;
+    }
+    slot->state = SLOT_NESTING;
+}
+
+void slots_fill(struct broker *broker)
+{
+    uint32_t ready = 0, making = 0, running = 0;
+    if (!broker->environment_warm || broker->stopping || broker->failed || broker->client_channel < 0)
+        return;
+    for (uint32_t i = 0; i < broker->slot_count; i++) {
+        ready += broker->slots[i].state == SLOT_READY;
+        making += broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING;
+        running += broker->slots[i].state == SLOT_RUNNING;
+    }
+    for (uint32_t i = 0; i < broker->slot_count && broker->environment_warm && !broker->failed; i++) {
+        if (ready + making >= (uint64_t)broker->config->pool || ready + making + running >= broker->active_max ||
+            making >= MAKING_MAX)
+            return;
+        if (broker->slots[i].state == SLOT_FREE) {
+            make(broker, &broker->slots[i]);
+            making++;
+        }
+    }
+}
+
+/* A sandbox could not be made. Before the first one ever was, the machine lacks something: the service does not
+ * start. Later it may be a passing want of memory: a few in a row end the service, too, rather than spin. */
+static void make_failed(struct broker *broker, struct slot *slot, int error, const char *what)
+{
+    log_event(LOG_ERROR, "sandbox.failed", LOG_I("slot", slot->index), LOG_S("step", what),
+              LOG_S("error", strerror(error)));
+    if (!broker->served_once || ++broker->making_failures >= MAKING_FAILURES_MAX) {
+        struct error err;
+        error_set(&err, error, "sandbox: the step \"%s\" failed; `hatchery doctor` tells what this machine lacks", what);
+        broker_fail(broker, &err);
+    }
+}
+
+static int make_pipes(struct slot *slot, int theirs[3])
+{
+    int job[2], out[2], err[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) != 0)
+        return -1;
+    slot->job = job[0];
+    theirs[0] = job[1];
+    theirs[1] = theirs[2] = -1;
+    if (pipe2(out, O_CLOEXEC) != 0)
+        return -1;
+    slot->out = out[0];
+    theirs[1] = out[1];
+    if (pipe2(err, O_CLOEXEC) != 0)
+        return -1;
+    slot->err = err[0];
+    theirs[2] = err[1];
+    /* Ours non-blocking, the program's not: it is what python3 main.py would have. */
+    return fcntl(slot->job, F_SETFL, O_NONBLOCK) | fcntl(slot->out, F_SETFL, O_NONBLOCK) |
+           fcntl(slot->err, F_SETFL, O_NONBLOCK);
+}
+
+void slot_nest_made(struct broker *broker, struct message *message)
+{
+    const struct message_nest_made *made = &message->nest_made;
+    struct slot *slot = slot_named(broker, &message->head);
+    if (slot == NULL || slot->state != SLOT_NESTING || (made->pid > 0) != (message->fd_count == 1)) {
+        broker_lose_environment(broker, "the incubator broke the protocol");
+        return;
+    }
+    if (made->pid <= 0) {
+        char what[sizeof made->what];
+        memcpy(what, made->what, sizeof what);
+        what[sizeof what - 1] = '\0';
+        slot->state = SLOT_FREE;
+        make_failed(broker, slot, made->error, what);
+        return;
+    }
+    slot->init = made->pid;
+    slot->init_pidfd = message->fds[0];
+    message->fds[0] = -1;
+    int theirs[3] = {-1, -1, -1};
+    struct message_program_fork fork_program = {.head = head_of(slot, MESSAGE_PROGRAM_FORK)};
+    bool sent = false;
+    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) == 0 && make_pipes(slot, theirs) == 0 &&
+        broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
+        const int fds[4] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2]};
+        sent = channel_send(broker->environment.zygote_channel, &fork_program, sizeof fork_program, fds, 4) == 0;
+    }
+    int error = errno;
+    for (int i = 0; i < 3; i++)
+        close_fd(&theirs[i]);
+    slot->state = SLOT_FORKING;
+    slot->fork_pending = sent;
+    if (!sent) {
+        make_failed(broker, slot, error, "descriptors of a sandbox");
+        slot_abandon(broker, slot);
+    }
+}
+
+void slot_program_forked(struct broker *broker, const struct message *message)
+{
+    const struct message_program_forked *forked = &message->program_forked;
+    struct slot *slot = slot_named(broker, &message->head);
+    if (slot == NULL || message->fd_count != 0) {
+        broker_lose_environment(broker, "the zygote broke the protocol");
+        return;
+    }
+    slot->fork_pending = false;
+    if (forked->pid > 0) {
+        slot->program = forked->pid;
+        slot->program_pidfd = (int)syscall(SYS_pidfd_open, forked->pid, 0);
+        if (slot->program_pidfd < 0 || broker_watch(broker, slot->program_pidfd, EPOLLIN, WATCH_SLOT_PROGRAM, slot) != 0) {
+            make_failed(broker, slot, errno, "pidfd of a program");
+            slot_abandon(broker, slot);
+        }
+    } else if (slot->state == SLOT_FORKING) {
+        make_failed(broker, slot, forked->error, "fork of the zygote");
+        slot_abandon(broker, slot);
+    } else if (slot->init == 0) {
+        slot_init_ended(broker, slot); /* abandoned meanwhile, and waited for this answer */
+    }
+}
+
+static void hand_over(struct broker *broker, struct slot *slot)
+{
+    epoll_ctl(broker->epoll, EPOLL_CTL_DEL, slot->job, NULL);
+    slot->setup_ns = now_ns() - slot->made_at;
+    slot->state = SLOT_READY;
+    slot->deadline = 0;
+    slot->ready_unsent = true;
+    broker->served_once = true;
+    broker->making_failures = 0;
+    cgroup_reset_peak(&slot->cgroup);
+    if (cgroup_read(&slot->cgroup, &slot->before) != 0)
+        memset(&slot->before, 0, sizeof slot->before);
+    client_flush(broker);
+}
+
+/* The one status that comes out of a sandbox: trusted code wrote it, before any user code. */
+void slot_program_says(struct broker *broker, struct slot *slot)
+{
+    struct program_status status;
+    ssize_t n = recv(slot->job, &status, sizeof status, MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n == (ssize_t)sizeof status && status.magic == JOB_MAGIC && status.error == 0) {
+        hand_over(broker, slot);
+        return;
+    }
+    if (n == (ssize_t)sizeof status && status.magic == JOB_MAGIC) {
+        status.what[sizeof status.what - 1] = '\0';
+        make_failed(broker, slot, status.error, status.what);
+    } else {
+        make_failed(broker, slot, EIO, "the program ended before it was sealed");
+    }
+    slot_abandon(broker, slot);
+}
+
+/* --- running --------------------------------------------------------------------------------------------------- */
+
+static void kill_all(struct slot *slot)
+{
+    if (slot->has_cgroup)
+        cgroup_kill(&slot->cgroup);
+    if (slot->init_pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, slot->init_pidfd, SIGKILL, NULL, 0);
+    if (slot->program_pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, slot->program_pidfd, SIGKILL, NULL, 0);
+}
+
+void slot_start(struct broker *broker, const struct message_run_start *start)
+{
+    const struct config *config = broker->config;
+    struct slot *slot = slot_named(broker, &start->head);
+    if (slot == NULL || slot->state != SLOT_READY) {
+        /* The sandbox died before it was started, or never was: the client is told so, once. */
+        struct message_run_ended ended = {.head = start->head, .outcome = RUN_FAILED};
+        ended.head.type = MESSAGE_RUN_ENDED;
+        if (broker->client_channel >= 0 && channel_send(broker->client_channel, &ended, sizeof ended, NULL, 0) != 0)
+            client_gone(broker);
+        return;
+    }
+    const uint64_t most = (uint64_t)(config->max_timeout * 1e9);
+    const uint64_t cpu_most = (uint64_t)(config->limit_cpu_time * 1e9);
+    slot->timeout_ns = start->timeout_ns > 0 && start->timeout_ns < most ? start->timeout_ns : most;
+    slot->cpu_time_ns = start->cpu_time_ns;
+    if (cpu_most > 0 && (slot->cpu_time_ns == 0 || slot->cpu_time_ns > cpu_most))
+        slot->cpu_time_ns = cpu_most;
+    slot->started = true;
+    slot->started_at = now_ns();
+    slot->state = SLOT_RUNNING;
+    slot->deadline = slot->started_at + slot->timeout_ns;
+    if (slot->cpu_time_ns > 0)
+        slot_deadline(broker, slot, slot->started_at);
+    slots_fill(broker);
+}
+
+static void end_run(struct broker *broker, struct slot *slot, enum run_outcome reason)
+{
+    if (slot->state != SLOT_RUNNING || slot->kill_reason != 0)
+        return;
+    slot->kill_reason = reason;
+    slot->ended_at = now_ns();
+    slot->deadline = slot->ended_at + DYING_DEADLINE_NS;
+    kill_all(slot);
+}
+
+void slot_kill_run(struct broker *broker, const struct message_run_kill *kill)
+{
+    struct slot *slot = slot_named(broker, &kill->head);
+    if (slot == NULL)
+        return; /* it has ended meanwhile */
+    if (slot->state == SLOT_READY)
+        slot_abandon(broker, slot);
+    else
+        end_run(broker, slot, kill->reason == KILL_OUTPUT_LIMIT ? RUN_OUTPUT_LIMIT : RUN_CANCELLED);
+}
+
+void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
+{
+    struct cgroup_usage usage;
+    if (slot->state == SLOT_RUNNING && slot->kill_reason == 0) {
+        const uint64_t wall_deadline = slot->started_at + slot->timeout_ns;
+        if (now >= wall_deadline) {
+            end_run(broker, slot, RUN_TIMEOUT);
+        } else if (slot->cpu_time_ns > 0 && cgroup_read(&slot->cgroup, &usage) == 0) {
+            /* The earliest moment at which the processor time can be used up. */
+            uint64_t used = usage.cpu_user_ns + usage.cpu_system_ns - slot->before.cpu_user_ns - slot->before.cpu_system_ns;
+            if (used >= slot->cpu_time_ns) {
+                end_run(broker, slot, RUN_CPU_LIMIT);
+                return;
+            }
+            uint64_t left = (uint64_t)((double)(slot->cpu_time_ns - used) / (broker->config->limit_cpus > 1 ? broker->config->limit_cpus : 1));
+            slot->deadline = now + (left > CPU_POLL_MIN_NS ? left : CPU_POLL_MIN_NS);
+            if (slot->deadline > wall_deadline)
+                slot->deadline = wall_deadline;
+        }
+        return;
+    }
+    if (slot->state == SLOT_NESTING || (slot->state == SLOT_FORKING && slot->program == 0)) {
+        broker_lose_environment(broker, "it did not make a sandbox in time");
+    } else if (slot->state == SLOT_FORKING) {
+        make_failed(broker, slot, ETIMEDOUT, "the program did not become ready in time");
+        slot_abandon(broker, slot);
+    } else if (slot->state == SLOT_DYING || slot->state == SLOT_RUNNING) {
+        /* SIGKILL was sent and something still lives: the kernel holds it. Not ours to wait for. */
+        log_event(LOG_ERROR, "sandbox.quarantined", LOG_I("slot", slot->index), LOG_S("error", "its processes do not die"));
+        if (slot->started && !slot->verdict_unsent) {
+            slot->verdict = (struct message_run_ended){.head = head_of(slot, MESSAGE_RUN_ENDED), .outcome = RUN_FAILED};
+            slot->verdict_unsent = true;
+            slot->started = false;
+        }
+        close_ends(slot);
+        slot->state = SLOT_QUARANTINED;
+        slot->deadline = 0;
+        client_flush(broker);
+    }
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------- */
+
+static void judge(struct broker *broker, struct slot *slot)
+{
+    struct cgroup_usage usage = slot->before;
+    struct message_run_ended *v = &slot->verdict;
+    bool counted = cgroup_read(&slot->cgroup, &usage) == 0;
+
+    *v = (struct message_run_ended){.head = head_of(slot, MESSAGE_RUN_ENDED),
+                                    .wall_ns = slot->ended_at - slot->started_at,
+                                    .cpu_user_ns = usage.cpu_user_ns - slot->before.cpu_user_ns,
+                                    .cpu_system_ns = usage.cpu_system_ns - slot->before.cpu_system_ns,
+                                    .memory_peak = usage.memory_peak,
+                                    .memory_limit = (uint64_t)broker->config->limit_memory,
+                                    .processes_peak = usage.processes_peak};
+    if (usage.processes_refused > slot->before.processes_refused)
+        v->limits_hit |= LIMIT_HIT_PROCESSES;
+    if (!counted)
+        v->outcome = RUN_FAILED;
+    else if (usage.oom_kills > slot->before.oom_kills)
+        v->outcome = RUN_MEMORY_LIMIT;
+    else if (slot->kill_reason != 0)
+        v->outcome = slot->kill_reason;
+    else if (WIFSIGNALED(slot->wait_status))
+        v->outcome = RUN_SIGNALED, v->signal = WTERMSIG(slot->wait_status);
+    else
+        v->outcome = RUN_EXITED, v->exit_code = WEXITSTATUS(slot->wait_status);
+    if (usage.memory_refused > slot->before.memory_refused && v->outcome != RUN_MEMORY_LIMIT)
+        v->limits_hit |= LIMIT_HIT_MEMORY;
+    slot->started = false;
+    slot->verdict_unsent = true;
+    client_flush(broker);
+}
+
+static void recycle(struct broker *broker, struct slot *slot)
+{
+    close_ends(slot);
+    slot->deadline = 0;
+    slot->ready_unsent = false;
+    if (cgroup_population(&slot->cgroup) != 0) {
+        log_event(LOG_ERROR, "sandbox.quarantined", LOG_I("slot", slot->index), LOG_S("error", "its cgroup is not empty"));
+        slot->state = SLOT_QUARANTINED;
+        return;
+    }
+    if (!cgroup_rearm(&slot->cgroup)) {
+        if (cgroup_destroy(&slot->cgroup) != 0)
+            log_event(LOG_WARN, "cgroup.stays", LOG_I("slot", slot->index), LOG_S("error", strerror(errno)));
+        slot->has_cgroup = false;
+    }
+    slot->state = SLOT_FREE;
+    slots_fill(broker);
+}
+
+void slot_program_ended(struct broker *broker, struct slot *slot)
+{
+    if (slot->program == 0 || waitpid(slot->program, &slot->wait_status, WNOHANG | __WALL) != slot->program)
+        return;
+    close_fd(&slot->program_pidfd); /* leaves epoll with it: nobody else has this descriptor */
+    slot->program = 0;
+    slot->program_over = true;
+
+    if (slot->state == SLOT_READY) /* the start may be on its way: the client sends it before the job */
+        client_readable(broker);
+    if (slot->state == SLOT_FORKING) {
+        slot_program_says(broker, slot); /* it may have said why */
+        if (slot->state == SLOT_FORKING)
+            slot_abandon(broker, slot);
+    } else if (slot->state == SLOT_READY) {
+        if (!slot->ready_unsent)
+            slot->gone_unsent = true;
+        slot_abandon(broker, slot);
+        client_flush(broker);
+    } else if (slot->state == SLOT_RUNNING) {
+        if (slot->ended_at == 0)
+            slot->ended_at = now_ns();
+        slot->state = SLOT_DYING;
+        slot->deadline = now_ns() + DYING_DEADLINE_NS;
+        /* Only the init is left: nothing can write to the pipes any more, so the answer need not wait for its end. */
+        if (cgroup_population(&slot->cgroup) <= 1)
+            judge(broker, slot);
+        kill_all(slot);
+    }
+    if (slot->init == 0 && slot->state == SLOT_DYING)
+        slot_init_ended(broker, slot);
+}
+
+/* The init's end is the end of its pid namespace: nothing lives in it any more. */
+void slot_init_ended(struct broker *broker, struct slot *slot)
+{
+    if (slot->init != 0) {
+        if (waitpid(slot->init, NULL, WNOHANG | __WALL) != slot->init)
+            return;
+        close_fd(&slot->init_pidfd);
+        slot->init = 0;
+        if (slot->state == SLOT_NESTING || slot->state == SLOT_FORKING)
+            slot_abandon(broker, slot);
+    }
+    if (slot->program != 0 || slot->fork_pending)
+        return; /* its own event comes, or the zygote's answer */
+    if (slot->state == SLOT_DYING) {
+        if (slot->started)
+            judge(broker, slot);
+        recycle(broker, slot);
+    }
+}
+
+void slot_abandon(struct broker *broker, struct slot *slot)
+{
+    if (slot->state == SLOT_RUNNING) {
+        slot->started = false; /* nobody waits for the verdict */
+        end_run(broker, slot, RUN_CANCELLED);
+        return;
+    }
+    if (slot->state != SLOT_NESTING && slot->state != SLOT_FORKING && slot->state != SLOT_READY)
+        return;
+    slot->ready_unsent = false;
+    slot->deadline = now_ns() + DYING_DEADLINE_NS;
+    close_ends(slot);
+    kill_all(slot);
+    slot->state = SLOT_DYING;
+    if (slot->init == 0)
+        slot_init_ended(broker, slot);
+}
+
+void slots_forget_makers(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->slot_count; i++) {
+        broker->slots[i].announced = broker->slots[i].fork_pending = false;
+        if (broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING)
+            slot_abandon(broker, &broker->slots[i]);
+    }
+}
+
+void slot_destroy(struct broker *broker, struct slot *slot)
+{
+    kill_all(slot);
+    process_end(&slot->program, &slot->program_pidfd);
+    process_end(&slot->init, &slot->init_pidfd);
+    close_ends(slot);
+    if (slot->has_cgroup)
+        cgroup_destroy(&slot->cgroup);
+    slot->has_cgroup = false;
+}

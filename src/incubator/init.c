@@ -1,0 +1,118 @@
+/* init.c: pid 1 of a sandbox. It makes the mounts, then gives up everything and sleeps: its only jobs are to hold the
+ * namespaces, to reap orphans (the kernel does it: SIGCHLD is ignored) and to take the whole tree with it when
+ * the broker kills it. It runs as an id of its own, not dumpable, so that the program cannot reach it. */
+#include "incubator/nest.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int report_fd;
+
+static _Noreturn void fail(const char *what)
+{
+    struct nest_failure failure = {.error = errno};
+    strncpy(failure.what, what, sizeof failure.what - 1);
+    if (write(report_fd, &failure, sizeof failure) < 0)
+        _exit(121);
+    _exit(120);
+}
+
+static void mount_folders(const struct nest_settings *settings)
+{
+    static const struct {
+        const char *path, *mode;
+        unsigned long flags;
+    } folders[] = {
+        {"/sandbox", "mode=0700,uid=1000,gid=1000", 0},
+        {"/tmp", "mode=1777", 0},
+        {"/dev/shm", "mode=1777", MS_NOEXEC},
+    };
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        char data[128];
+        snprintf(data, sizeof data, "size=%llu,nr_inodes=%llu,%s", (unsigned long long)settings->workspace,
+                 (unsigned long long)settings->files, folders[i].mode);
+        if (mount("tmpfs", folders[i].path, "tmpfs", MS_NOSUID | MS_NODEV | folders[i].flags, data) != 0)
+            fail(folders[i].path);
+    }
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid,hidepid=invisible") != 0)
+        fail("/proc");
+}
+
+static void give_up(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2];
+    /* Sleeping and dying is all that is left. */
+    struct sock_filter sleep_only[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef SYS_pause
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pause, 3, 0),
+#else
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ppoll, 3, 0),
+#endif
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ppoll, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof sleep_only / sizeof sleep_only[0], .filter = sleep_only};
+
+    memset(none, 0, sizeof none);
+    for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+        ;
+    if (syscall(SYS_capset, &head, none) != 0)
+        fail("init capabilities");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        fail("init parent death signal");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        fail("init no_new_privs");
+    if (write(report_fd, "", 1) != 1)
+        _exit(121);
+    if (syscall(SYS_close_range, 0, ~0U, 0) != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+        _exit(121);
+}
+
+_Noreturn void init_main(const struct nest_settings *settings, const struct nest_slot *slot, int barrier, int report)
+{
+    char byte;
+    report_fd = report;
+    /* Nothing before this: the ids are not mapped yet. The end of the pipe means that the incubator died. */
+    if (read(barrier, &byte, 1) != 1)
+        _exit(120);
+    /* Not inherited: for the rest of its life. The broker is outside of this pid namespace, getppid() is 0. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        fail("parent death signal");
+    for (int i = 0; i < slot->procs_count; i++)
+        if (write(slot->procs[i], "0", 1) != 1)
+            fail("cgroup");
+    if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
+        fail("init identity");
+    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+        fail("init dumpable");
+    if (setsid() < 0)
+        fail("session");
+    signal(SIGCHLD, SIG_IGN);
+    if (unshare(CLONE_NEWCGROUP) != 0)
+        fail("cgroup namespace");
+    if (sethostname("sandbox", 7) != 0 || setdomainname("", 0) != 0)
+        fail("host name");
+    umask(0);
+    mount_folders(settings);
+    prctl(PR_SET_NAME, "init");
+    give_up();
+    for (;;)
+        pause();
+}

@@ -1,0 +1,39 @@
+/* seal.h: what is applied to a program's process, in the process itself, before it sees a byte of user code.
+ *
+ * Runs in the child of the zygote (and in nothing else): no allocation, no library, system calls only. Each layer
+ * is a function in a file of its own; the order stands in seal_program(). Every step that fails stops the run. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decided by the broker, handed to the zygote at its start, the same for every run of a slot set. */
+struct seal_settings {
+    uint32_t uid;           /* inside the sandbox's user namespace; the group id is the same */
+    uint32_t open_files;    /* RLIMIT_NOFILE */
+    uint32_t processes;     /* RLIMIT_NPROC, a second line behind the cgroup */
+    uint64_t file_size;     /* RLIMIT_FSIZE, bytes */
+    const void *seccomp;    /* array of struct sock_filter */
+    size_t seccomp_count;   /* its instructions */
+};
+
+/* What a step that failed was doing; a static string. */
+typedef const char *seal_step;
+
+/* Resource limits that a program cannot raise again. 0, or -1 with errno. */
+int seal_rlimits(const struct seal_settings *settings);
+
+/* Drops every capability from every set for good, becomes `uid`, and asserts all of it. 0, or -1 with errno. */
+int seal_identity(const struct seal_settings *settings);
+
+/* Landlock at the newest ABI that the kernel has: files outside the writable folders become read-only, no device
+ * ioctl, no TCP, no signal or abstract socket out of the sandbox. Returns the ABI used, 0 where the kernel has
+ * none, or -1 with errno. */
+int seal_landlock(void);
+int landlock_abi(void);
+
+/* Loads the filter. 0, or -1 with errno. */
+int seal_seccomp(const struct seal_settings *settings);
+
+/* All of it, in order, with a test at the end that the filter bites. NULL on success; else the failed step, errno set. */
+seal_step seal_program(const struct seal_settings *settings);

@@ -1,0 +1,8 @@
+/* seccomp_policy.h: which system calls a program may make. Runs in the broker, once, at the start. */
+#pragma once
+
+#include "common/error.h"
+
+/* Writes the program's filter, as an array of struct sock_filter, to a new sealed memfd. Returns the descriptor
+ * (close-on-exec), or -1 with `err`. */
+int seccomp_policy_export(struct error *err);

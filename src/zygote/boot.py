@@ -1,0 +1,65 @@
+# boot.py: what the environment's interpreter runs (python -c) to become a zygote: load the extension, import what the
+# environment preloads, make the state that every program starts with, then hand over to C.
+#
+# C takes over through sys.excepthook: the interpreter calls it with no Python frame below, so a program that it
+# runs has the bare stack that `python3 main.py` has: no frame of ours in any traceback or inspection.
+import sys
+
+
+def boot():
+    import gc
+
+    sys.path.insert(0, "/.hatchery")
+    import _hatchery
+
+    del sys.path[0], sys.modules["_hatchery"]
+    channel, settings, preload = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    sys.dont_write_bytecode = True  # nothing could be written here
+    for name in COMMON + [n for n in preload.split(",") if n]:
+        __import__(name)
+    sys.dont_write_bytecode = False
+
+    # What `python3 main.py` would see in the working folder.
+    path = "/sandbox/main.py"
+    main = type(sys)("__main__")
+    main.__doc__ = None
+    main.__package__ = None
+    main.__spec__ = None
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    main.__builtins__ = sys.modules["builtins"]
+    import importlib.machinery
+
+    main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
+    main.__file__ = path
+    main.__cached__ = None
+    namespace = main.__dict__
+    order = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__annotations__", "__builtins__",
+             "__file__", "__cached__")
+    values = [(k, namespace[k]) for k in order if k in namespace]
+    namespace.clear()
+    namespace.update(values)
+    sys.argv[:] = ["main.py"]
+    sys.path[0] = "/sandbox"
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[:] = [sys.executable, "main.py"]
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        if hasattr(sys, name):
+            delattr(sys, name)
+
+    sys.modules["__main__"] = main
+    _hatchery.prepare(main, channel, settings, sys.version.split()[0])
+    sys.excepthook = _hatchery.serve
+    gc.collect()
+    gc.freeze()
+
+
+# Small, common modules: importing them takes a fresh interpreter longer than running most programs.
+COMMON = ["abc", "argparse", "asyncio", "base64", "bisect", "collections", "contextlib", "copy", "csv", "dataclasses",
+          "datetime", "decimal", "enum", "fractions", "functools", "glob", "hashlib", "heapq", "inspect", "io",
+          "itertools", "json", "logging", "math", "operator", "os", "pathlib", "pickle", "random", "re", "shutil",
+          "statistics", "string", "struct", "subprocess", "tempfile", "textwrap", "threading", "time", "traceback",
+          "types", "typing", "unittest", "uuid", "warnings", "zlib"]
+
+boot()
+raise SystemError("hatchery")

@@ -1,0 +1,181 @@
+/* finish.c: the end of a program. CPython's own way, Py_FinalizeEx(), takes milliseconds to free what the kernel frees
+ * anyway. What a program can see of it is: threads are waited for, atexit functions run, finalizers (__del__, suspended
+ * generators, open files) run, the streams are flushed. The first, second and last are done here; only when something
+ * alive has a finalizer does the program pay for the real one. */
+#include "zygote/zygote.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_FLUSH_FAILED = 120 }; /* as CPython's Py_RunMain() */
+
+static PyObject *get_objects, *io_base;
+static PyTypeObject *lazy_types[3]; /* generator, coroutine, async generator */
+
+static PyTypeObject *type_named(const char *name)
+{
+    PyObject *types = PyImport_ImportModule("types");
+    PyObject *type = types != NULL ? PyObject_GetAttrString(types, name) : NULL;
+    Py_XDECREF(types);
+    return (PyTypeObject *)type;
+}
+
+int finish_prepare(void)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *io = PyImport_ImportModule("_io");
+    if (gc == NULL || io == NULL)
+        return -1;
+    get_objects = PyObject_GetAttrString(gc, "get_objects");
+    io_base = PyObject_GetAttrString(io, "_IOBase");
+    Py_DECREF(gc);
+    Py_DECREF(io);
+    lazy_types[0] = type_named("GeneratorType");
+    lazy_types[1] = type_named("CoroutineType");
+    lazy_types[2] = type_named("AsyncGeneratorType");
+    return get_objects != NULL && io_base != NULL && lazy_types[0] != NULL && lazy_types[1] != NULL &&
+                   lazy_types[2] != NULL
+               ? 0
+               : -1;
+}
+
+/* True where the type, or one that it inherits from, has a finalizer. */
+static bool has_finalizer(PyTypeObject *type)
+{
+    PyErr_Clear();
+    void *slot = PyType_GetSlot(type, Py_tp_finalize);
+    if (slot != NULL)
+        return true;
+    if (!PyErr_Occurred())
+        return PyType_GetSlot(type, Py_tp_del) != NULL;
+    PyErr_Clear(); /* before 3.10 a static type cannot be asked: the ones that matter are files */
+    return PyType_IsSubtype(type, (PyTypeObject *)io_base);
+}
+
+static bool is_lazy(PyTypeObject *type)
+{
+    return type == lazy_types[0] || type == lazy_types[1] || type == lazy_types[2];
+}
+
+/* Looks at what the collector tracks and the zygote did not have: classes that define a finalizer, and objects of any
+ * type that has one. */
+static bool needs_finalization(void)
+{
+    PyObject *objects = PyObject_CallObject(get_objects, NULL);
+    if (objects == NULL) {
+        PyErr_Clear();
+        return true;
+    }
+    bool found = false;
+    Py_ssize_t count = PyList_Size(objects);
+    PyTypeObject *clean = NULL; /* the type seen last: objects of one type stand together */
+    for (Py_ssize_t i = 0; i < count && !found; i++) {
+        PyObject *object = PyList_GetItem(objects, i);
+        PyTypeObject *type = Py_TYPE(object);
+        if (PyType_Check(object))
+            found = has_finalizer((PyTypeObject *)object);
+        if (type == clean || found)
+            continue;
+        found = is_lazy(type) || has_finalizer(type);
+        clean = type;
+    }
+    Py_DECREF(objects);
+    return found;
+}
+
+static void call_if_imported(const char *module, const char *function)
+{
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *object = PyDict_GetItemString(modules, module);
+    if (object == NULL)
+        return;
+    PyObject *result = PyObject_CallMethod(object, function, NULL);
+    if (result == NULL)
+        PyErr_WriteUnraisable(object);
+    Py_XDECREF(result);
+}
+
+/* As CPython's flush_std_files(): a stream that is None or closed is fine. */
+static int flush_stream(const char *name, bool report)
+{
+    PyObject *stream = PySys_GetObject(name);
+    if (stream == NULL || stream == Py_None)
+        return 0;
+    PyObject *closed = PyObject_GetAttrString(stream, "closed");
+    int is_closed = closed != NULL ? PyObject_IsTrue(closed) : 0;
+    Py_XDECREF(closed);
+    PyErr_Clear();
+    if (is_closed == 1)
+        return 0;
+    PyObject *result = PyObject_CallMethod(stream, "flush", NULL);
+    if (result == NULL && report)
+        PyErr_WriteUnraisable(stream);
+    PyErr_Clear();
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
+/* As CPython's handle_system_exit(): None is 0, an integer itself, anything else is printed and 1. */
+static int system_exit_code(void)
+{
+    PyObject *type, *value, *traceback, *code = NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    fflush(stdout);
+    if (value != NULL)
+        code = PyObject_GetAttrString(value, "code");
+    if (code == NULL) {
+        PyErr_Clear();
+        code = value;
+        Py_XINCREF(code);
+    }
+    int exit_code = 0;
+    if (code != NULL && PyLong_Check(code)) {
+        exit_code = (int)PyLong_AsLong(code);
+    } else if (code != NULL && code != Py_None) {
+        PyObject *stream = PySys_GetObject("stderr");
+        PyErr_Clear();
+        if (stream != NULL && stream != Py_None && PyFile_WriteObject(code, stream, Py_PRINT_RAW) != 0)
+            PyErr_Clear();
+        PySys_WriteStderr("\n");
+        exit_code = 1;
+    }
+    PyErr_Clear();
+    Py_XDECREF(code);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return exit_code;
+}
+
+_Noreturn void program_finish(int ok)
+{
+    int exit_code = 0;
+    bool interrupted = false;
+
+    if (!ok && PyErr_ExceptionMatches(PyExc_SystemExit)) {
+        exit_code = system_exit_code();
+    } else if (!ok) {
+        interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+        PyErr_Print(); /* a SystemExit out of the program's own excepthook ends the process in here */
+        exit_code = 1;
+    }
+    call_if_imported("threading", "_shutdown");
+    call_if_imported("atexit", "_run_exitfuncs");
+    if (flush_stream("stdout", true) != 0)
+        exit_code = EXIT_FLUSH_FAILED;
+    if (flush_stream("stderr", false) != 0)
+        exit_code = EXIT_FLUSH_FAILED;
+    if (needs_finalization() && Py_FinalizeEx() != 0)
+        exit_code = EXIT_FLUSH_FAILED;
+    fflush(NULL); /* C code in the program's extensions may have printed */
+    if (interrupted) { /* as a shell expects it: death by the signal */
+        signal(SIGINT, SIG_DFL);
+        kill(getpid(), SIGINT);
+        exit_code = 130;
+    }
+    _exit(exit_code);
+}

@@ -1,0 +1,173 @@
+/* module.c: the module _hatchery: prepare() is called by boot.py, serve() by the interpreter as its excepthook. serve()
+ * never returns: it waits for the broker's messages and forks. */
+#include "zygote/zygote.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct zygote zygote;
+
+/* libc stored the address with set_tid_address(2) when the thread began. Where the kernel cannot tell, libc's own
+ * description for debuggers can: {size in bits, number, offset in struct pthread}. */
+static int *find_tid(void)
+{
+    int *address = NULL;
+    if (prctl(PR_GET_TID_ADDRESS, &address) != 0 || address == NULL) {
+        const uint32_t *description = dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid");
+        if (description == NULL || description[0] != 32)
+            return NULL;
+        address = (int *)((char *)__builtin_thread_pointer() + description[2]);
+    }
+    return *address == (int)syscall(SYS_gettid) ? address : NULL;
+}
+
+static uint32_t count_threads(void)
+{
+    uint32_t count = 0;
+    DIR *dir = opendir("/proc/self/task");
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+        count += entry->d_name[0] != '.';
+    if (dir != NULL)
+        closedir(dir);
+    return count;
+}
+
+/* settings: "uid open_files processes file_size seccomp_fd" */
+static int read_settings(const char *text)
+{
+    int fd = -1;
+    struct stat st;
+    if (sscanf(text, "%u %u %u %lu %d", &zygote.seal.uid, &zygote.seal.open_files, &zygote.seal.processes,
+               &zygote.seal.file_size, &fd) != 5 ||
+        fstat(fd, &st) != 0 || st.st_size <= 0)
+        return -1;
+    /* MAP_POPULATE: read by every child, so present before the fork */
+    void *filter = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (filter == MAP_FAILED)
+        return -1;
+    close(fd);
+    zygote.seal.seccomp = filter;
+    zygote.seal.seccomp_count = (size_t)st.st_size / 8; /* sizeof(struct sock_filter) */
+    return 0;
+}
+
+static struct message_zygote_warm warm = {.head.type = MESSAGE_ZYGOTE_WARM};
+
+static PyObject *prepare(PyObject *self, PyObject *args)
+{
+    const char *settings, *version;
+    if (!PyArg_ParseTuple(args, "Oiss", &zygote.main_dict, &zygote.channel, &settings, &version))
+        return NULL;
+    zygote.main_dict = PyModule_GetDict(zygote.main_dict);
+    if (zygote.main_dict == NULL)
+        return NULL;
+    Py_INCREF(zygote.main_dict);
+    if (read_settings(settings) != 0)
+        return PyErr_Format(PyExc_RuntimeError, "hatchery: bad settings for the zygote");
+    zygote.tid = find_tid();
+    if (zygote.tid == NULL)
+        return PyErr_Format(PyExc_RuntimeError, "hatchery: this C library hides where it keeps a thread's id");
+    if (run_file_prepare() != 0 || finish_prepare() != 0)
+        return NULL;
+    strncpy(warm.version, version, sizeof warm.version - 1);
+    Py_RETURN_NONE;
+}
+
+static int add_slot(struct message *message)
+{
+    uint32_t index = message->head.slot;
+    if (index >= ZYGOTE_SLOTS_MAX || message->fd_count != (int)message->slot_add.procs_count)
+        return -1;
+    for (int i = 0; i < zygote.slots[index].procs_count; i++) /* its cgroup was made anew */
+        close(zygote.slots[index].procs[i]);
+    zygote.slots[index].procs_count = message->fd_count;
+    memcpy(zygote.slots[index].procs, message->fds, sizeof message->fds);
+    message->fd_count = 0;
+    return 0;
+}
+
+static int fork_program(struct message *message)
+{
+    struct message_program_forked forked = {.head = message->head};
+    forked.head.type = MESSAGE_PROGRAM_FORKED;
+    pid_t pid = -1;
+    errno = EINVAL;
+    if (message->fd_count == 4 && message->head.slot < ZYGOTE_SLOTS_MAX)
+        pid = program_fork(&zygote, message);
+    if (pid > 0)
+        forked.pid = pid;
+    else
+        forked.error = errno;
+    return channel_send(zygote.channel, &forked, sizeof forked, NULL, 0);
+}
+
+static PyObject *serve(PyObject *self, PyObject *args)
+{
+    PyObject *type, *value, *traceback;
+    if (!PyArg_UnpackTuple(args, "serve", 3, 3, &type, &value, &traceback))
+        _exit(1);
+    /* boot.py ends with SystemError("hatchery"); anything else is a failure to boot, and PyErr_Display says which. */
+    PyObject *sys = PyImport_ImportModule("sys");
+    PyObject *hook = PyObject_GetAttrString(sys, "__excepthook__");
+    if (type != PyExc_SystemError || zygote.tid == NULL) {
+        PyObject_CallFunctionObjArgs(hook, type, value, traceback, NULL);
+        _exit(1);
+    }
+    PyObject_SetAttrString(sys, "excepthook", hook);
+    Py_DECREF(hook);
+    Py_DECREF(sys);
+    static const char *const last[] = {"last_type", "last_value", "last_traceback", "last_exc"};
+    for (size_t i = 0; i < sizeof last / sizeof last[0]; i++)
+        PySys_SetObject(last[i], NULL);
+    PyErr_Clear();
+
+    warm.threads = count_threads();
+    if (warm.threads != 1) { /* a fork copies one thread only: the others' locks would stay taken for ever */
+        warm.error = EBUSY;
+        snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
+    }
+    if (channel_send(zygote.channel, &warm, sizeof warm, NULL, 0) != 0 || warm.error != 0)
+        _exit(1);
+    for (;;) {
+        struct message message;
+        int r = channel_receive(zygote.channel, &message);
+        if (r <= 0)
+            _exit(r == 0 ? 0 : 1);
+        if (message.head.type == MESSAGE_SLOT_ADD)
+            r = add_slot(&message);
+        else if (message.head.type == MESSAGE_PROGRAM_FORK)
+            r = fork_program(&message);
+        else
+            r = -1;
+        message_close_fds(&message);
+        if (r != 0)
+            _exit(1);
+    }
+}
+
+static PyMethodDef methods[] = {
+    {"prepare", prepare, METH_VARARGS, NULL},
+    {"serve", serve, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_hatchery", NULL, -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__hatchery(void); /* found by its name */
+PyMODINIT_FUNC PyInit__hatchery(void)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return PyModule_Create(&module);
+}

@@ -1,0 +1,41 @@
+/* zygote.h: the parts of the extension module. Everything here runs inside the environment's own interpreter, which
+ * forks programs for the broker. Before the fork nothing of it has seen a byte from outside. */
+#pragma once
+
+#include "common/channel.h"
+#include "sandbox/seal.h"
+
+/* Python.h of the limited API; nothing version-specific is used but what dlsym(3) finds. */
+#include <Python.h>
+
+enum { ZYGOTE_SLOTS_MAX = 2048 };
+
+struct zygote {
+    int channel;
+    struct seal_settings seal;
+    PyObject *main_dict; /* the namespace of the program's __main__, ready */
+    int *tid;            /* where libc caches the main thread's id: a raw clone must renew it */
+    struct {
+        int procs[MESSAGE_FDS_MAX];
+        int procs_count;
+    } slots[ZYGOTE_SLOTS_MAX];
+};
+
+/* program.c: forks a program into the nest of `message` (fds as PROGRAM_FORK says). Returns its pid, or -1 with errno. */
+pid_t program_fork(struct zygote *zygote, const struct message *message);
+
+/* finish.c: what the interpreter does between the last line of main.py and the end of the process, as cheaply as what
+ * the program did allows. `ok` says whether main.py ended without an exception; else one is set. Never returns. */
+_Noreturn void program_finish(int ok);
+
+/* Finds, once and before the first fork, what program_finish() needs. 0, or -1 with a Python exception. */
+int finish_prepare(void);
+
+/* warm.c: runs a small program in this process, so that the pages which every program writes are its own already
+ * before a request waits for it. Leaves no trace that a program can see. 0, or -1 with a Python exception. */
+int program_warm(void);
+
+/* Runs a source file in a namespace, as the interpreter runs its main script. A new reference, or NULL with an
+ * exception. (PyRun_FileExFlags: not in the limited API, but in every CPython.) */
+PyObject *run_file(FILE *file, const char *name, PyObject *namespace);
+int run_file_prepare(void);
