@@ -1,7 +1,6 @@
 /* execute.c: POST /execute: body > validated request > run > answer. Runs in the front. */
 #include "front/execute.h"
 
-#include "common/log.h"
 #include "front/answer.h"
 #include "front/connection.h"
 #include "front/pool.h"
@@ -56,19 +55,12 @@ static void on_run_ended(struct run *run, const struct message_run_ended *end)
         answer_write(&response->body, run, end);
     }
     connection_answer(connection);
-    log_event(LOG_INFO, "run.ended", LOG_S("id", run->id), LOG_S("status", answer_status(end)),
-              LOG_T("wall", (double)end->wall_ns / 1e9),
-              LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
-              LOG_I("memory_peak", (int64_t)end->memory_peak),
-              LOG_I("output_bytes", (int64_t)run->output.total),
-              LOG_I("error_bytes", (int64_t)run->error.total));
 }
 
 static void on_client_gone(void *data)
 {
     struct run *run = data;
     struct connection *connection = run->data;
-    log_event(LOG_INFO, "run.cancelled", LOG_S("id", run->id));
     pool_cancel(connection_server(connection)->pool, run);
 }
 

@@ -75,8 +75,6 @@ static int on_version_complete(llhttp_t *parser)
 static int on_header_field(llhttp_t *parser, const char *at, size_t size)
 {
     struct http_reader *r = reader_of(parser);
-    if ((parser->flags & F_TRAILING) != 0)
-        return bad_request(r, "Trailers are not supported");
     if (r->name_size == 0) {
         if (!follows_crlf(r, at))
             return bad_request(r, BAD_LINE_END);
@@ -157,7 +155,9 @@ static int on_header_value_complete(llhttp_t *parser)
     while (r->value.size > 0 && (value[r->value.size - 1] == ' ' || value[r->value.size - 1] == '\t'))
         value[--r->value.size] = '\0';
 
-    if (is_header(r, "host")) {
+    if ((parser->flags & F_TRAILING) != 0) {
+        /* a trailer: read, counted, without effect */
+    } else if (is_header(r, "host")) {
         r->hosts++;
         if (!is_host(value))
             return bad_request(r, "Invalid Host header");
@@ -236,6 +236,12 @@ static int on_chunk_extension(llhttp_t *parser, const char *at, size_t size)
     return r->extension_size > HTTP_CHUNK_EXTENSION_MAX ? bad_request(r, "Chunk extensions too long") : 0;
 }
 
+static int on_chunk_complete(llhttp_t *parser)
+{
+    reader_of(parser)->extension_size = 0;
+    return 0;
+}
+
 static int on_message_complete(llhttp_t *parser)
 {
     return HPE_PAUSED;
@@ -251,6 +257,7 @@ static const llhttp_settings_t callbacks = {
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
     .on_chunk_header = on_chunk_header,
+    .on_chunk_complete = on_chunk_complete,
     .on_chunk_extension_name = on_chunk_extension,
     .on_chunk_extension_value = on_chunk_extension,
     .on_message_complete = on_message_complete,

@@ -1,5 +1,5 @@
 /* http_reader.h: reads HTTP/1.1 requests from bytes. llhttp parses; what it leaves open is decided here: one Host, only
- * `chunked`, no obsolete folding, no trailers, and a limit on everything. Knows nothing of sockets. */
+ * `chunked`, no obsolete folding, trailers without effect, and a limit on everything. Knows nothing of sockets. */
 #pragma once
 
 #include "front/buffer.h"
@@ -14,7 +14,7 @@ enum {
     HTTP_HEADER_MAX = 8192,       /* one header's name or value */
     HTTP_HEADERS_MAX = 64,        /* headers in a request */
     HTTP_HEAD_MAX = 32768,        /* all of them together */
-    HTTP_CHUNK_EXTENSION_MAX = 64 /* in a request */
+    HTTP_CHUNK_EXTENSION_MAX = 64 /* of one chunk */
 };
 
 struct http_request {

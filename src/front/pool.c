@@ -6,6 +6,7 @@
 #include "front/pool.h"
 
 #include "common/log.h"
+#include "front/answer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -203,6 +204,16 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
     start_waiting(pool);
 }
 
+static void log_end(const struct run *run, const struct message_run_ended *end)
+{
+    log_event(LOG_INFO, "run.ended", LOG_S("id", run->id), LOG_S("status", answer_status(end)),
+              LOG_T("wall", (double)end->wall_ns / 1e9),
+              LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
+              LOG_I("memory_peak", (int64_t)end->memory_peak),
+              LOG_I("output_bytes", (int64_t)run->output.total),
+              LOG_I("error_bytes", (int64_t)run->error.total));
+}
+
 static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct message_run_ended *end)
 {
     struct run *run = sandbox->run;
@@ -214,6 +225,7 @@ static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct m
     pool->mean_seconds += MEAN_WEIGHT * ((double)end->wall_ns / 1e9 - pool->mean_seconds);
     if (run->ended != NULL)
         run->ended(run, end);
+    log_end(run, end);
     sandbox_free(pool, sandbox);
     run_free(run);
     start_waiting(pool);

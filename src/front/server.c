@@ -35,6 +35,14 @@ static void on_tick(uv_timer_t *timer)
         server->accept_paused = false;
         uv_poll_start(&server->listen_poll, UV_READABLE, on_listen);
     }
+    if (server->connection_count == 0)
+        uv_timer_stop(timer); /* an idle service sleeps */
+}
+
+static void start_tick(struct server *server)
+{
+    if (!uv_is_active((uv_handle_t *)&server->tick))
+        uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
 }
 
 /* Tells one client too many so, and closes. */
@@ -60,6 +68,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
 {
     struct server *server = poll->data;
 
+    start_tick(server);
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         int fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
@@ -95,8 +104,6 @@ int server_start(struct server *server, int listen_fd, struct error *err)
         status = uv_poll_start(&server->listen_poll, UV_READABLE, on_listen);
     if (status == 0)
         status = uv_timer_init(server->loop, &server->tick);
-    if (status == 0)
-        status = uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
     return status == 0 ? 0 : error_set(err, -status, "cannot watch the listening socket");
 }
 
