@@ -18,7 +18,8 @@ struct command {
     const char *summary;   /* NULL: hidden */
     const char *text;      /* what --help teaches */
     const struct cli_option *options;
-    bool settings; /* it takes every setting as an option, too */
+    bool settings;         /* it takes every setting as an option, too */
+    const char *log_level; /* its default where that is not the setting's own */
     int (*main)(const struct command *self, int argc, char **argv);
 };
 

@@ -46,5 +46,6 @@ const struct command command_doctor = {
             {0},
         },
     .settings = true,
+    .log_level = "warn",
     .main = doctor_main,
 };

@@ -79,6 +79,7 @@ int options_parse(struct options *options, const struct command *command, int ar
     int value, which = 0;
 
     memset(options, 0, sizeof *options);
+    options->command = command;
     options->settings = calloc((size_t)argc + 1, sizeof *options->settings);
     if (options->settings == NULL)
         return error_set(err, errno, "command line");
@@ -138,6 +139,9 @@ static int load_file(const char *file, struct config *config, struct error *err)
 int options_load(const struct options *options, const char *file, struct config *config, struct error *err)
 {
     config_init(config);
+    if (options->command->log_level != NULL &&
+        config_set(config, "log-level", options->command->log_level, err) != 0)
+        return -1;
     if (load_file(file, config, err) != 0 || config_read_environment(config, err) != 0)
         return -1;
     for (size_t i = 0; i < options->setting_count; i++) {

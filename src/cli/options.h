@@ -16,6 +16,7 @@ struct cli_option {
 enum { OPTION_VALUES_MAX = 8 };
 
 struct options {
+    const struct command *command;
     const char *values[OPTION_VALUES_MAX]; /* NULL: not given; "": given, takes no value; belongs to argv */
     bool help;
     char **operands; /* what is left, ended by NULL; belongs to argv */
@@ -33,7 +34,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                   struct error *err);
 void options_free(struct options *options);
 
-/* Fills `config`: defaults, then the settings file, then the environment, then the options; then config_finish().
+/* Fills `config`: defaults (the log level the command's), then the settings file, then the environment, then the options; then config_finish().
  * `file` is --config's value or NULL: HATCHERY_CONFIG, else the default file where there is one. An empty name means
  * no file. The caller calls config_free() in both cases. */
 int options_load(const struct options *options, const char *file, struct config *config, struct error *err);

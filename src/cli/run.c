@@ -134,5 +134,6 @@ const struct command command_run = {
             {0},
         },
     .settings = true,
+    .log_level = "warn",
     .main = run_main,
 };
