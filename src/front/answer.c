@@ -103,6 +103,7 @@ static void write_error(struct buffer *out, const struct run *run, const struct 
         if (run->error.total > 0 && output_last(&run->error) != '\n')
             json_text_add(&text, "\n", 1);
         json_text_add(&text, line, strlen(line));
+        json_text_add(&text, "\n", 1);
     }
     json_text_end(&text);
 }

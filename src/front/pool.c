@@ -114,11 +114,19 @@ static void start_waiting(struct pool *pool)
     }
 }
 
+/* How many runs more could go on if only their sandboxes were ready: a request for one of them does not queue behind
+ * another run. */
+static int64_t being_made(const struct pool *pool)
+{
+    int64_t free = pool->config->concurrency - pool->running;
+    return free > 0 ? free : 0;
+}
+
 bool pool_submit(struct pool *pool, struct run *run)
 {
     if (list_empty(&pool->waiting) && start_on_any(pool, run))
         return true;
-    if (pool->waiting_count >= pool->config->queue)
+    if (pool->waiting_count >= pool->config->queue + being_made(pool))
         return false;
     list_append(&pool->waiting, &run->link);
     pool->waiting_count++;

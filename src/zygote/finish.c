@@ -55,6 +55,20 @@ static bool has_finalizer(PyTypeObject *type)
     return PyType_IsSubtype(type, (PyTypeObject *)io_base);
 }
 
+/* A generator or coroutine that has not come to its end: closing it may run code. */
+static bool is_suspended(PyObject *object, PyTypeObject *type)
+{
+    static const char *const frames[] = {"gi_frame", "cr_frame", "ag_frame"};
+    for (int i = 0; i < 3; i++)
+        if (type == lazy_types[i]) {
+            PyObject *frame = PyObject_GetAttrString(object, frames[i]);
+            Py_XDECREF(frame);
+            PyErr_Clear();
+            return frame != Py_None;
+        }
+    return false;
+}
+
 static bool is_lazy(PyTypeObject *type)
 {
     return type == lazy_types[0] || type == lazy_types[1] || type == lazy_types[2];
@@ -79,8 +93,12 @@ static bool needs_finalization(void)
             found = has_finalizer((PyTypeObject *)object);
         if (type == clean || found)
             continue;
-        found = is_lazy(type) || has_finalizer(type);
-        clean = type;
+        if (is_lazy(type)) { /* their types have a finalizer that does nothing at the end of the code */
+            found = is_suspended(object, type);
+        } else {
+            found = has_finalizer(type);
+            clean = type;
+        }
     }
     Py_DECREF(objects);
     return found;

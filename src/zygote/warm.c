@@ -33,6 +33,8 @@ int program_warm(void)
     }
     if (file != NULL)
         fclose(file);
+    if (namespace != NULL)
+        PyDict_Clear(namespace); /* its function refers back to it: without this it would stay */
     Py_XDECREF(namespace);
     Py_XDECREF(builtins);
     Py_XDECREF(result);
