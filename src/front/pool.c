@@ -165,28 +165,6 @@ unsigned pool_retry_after(const struct pool *pool)
     return seconds < 1 ? 1 : seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned)(seconds + 1);
 }
 
-static void sandbox_ready(struct pool *pool, struct message *message)
-{
-    const struct message_head *head = &message->head;
-    struct sandbox *sandbox = NULL;
-
-    if (message->fd_count == RUN_STREAMS && head->slot < SLOTS_MAX && pool->slots[head->slot] == NULL)
-        sandbox = calloc(1, sizeof *sandbox);
-    if (sandbox == NULL) {
-        log_event(LOG_ERROR, "sandbox.refused", LOG_I("slot", head->slot),
-                  LOG_I("descriptors", message->fd_count));
-        message_close_fds(message);
-        return;
-    }
-    sandbox->slot = head->slot;
-    sandbox->generation = head->generation;
-    sandbox->setup_ns = message->sandbox_ready.setup_ns;
-    memcpy(sandbox->fds, message->fds, sizeof sandbox->fds);
-    pool->slots[head->slot] = sandbox;
-    list_append(&pool->ready, &sandbox->link);
-    start_waiting(pool);
-}
-
 static struct sandbox *find(const struct pool *pool, const struct message_head *head)
 {
     struct sandbox *sandbox = head->slot < SLOTS_MAX ? pool->slots[head->slot] : NULL;
@@ -209,6 +187,30 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
         list_prepend(&pool->waiting, &run->link);
         pool->waiting_count++;
     }
+    start_waiting(pool);
+}
+
+static void sandbox_ready(struct pool *pool, struct message *message)
+{
+    const struct message_head *head = &message->head;
+    struct sandbox *sandbox = NULL;
+
+    if (head->slot < SLOTS_MAX && pool->slots[head->slot] != NULL) /* its place is taken, so it is gone */
+        sandbox_gone(pool, pool->slots[head->slot]);
+    if (message->fd_count == RUN_STREAMS && head->slot < SLOTS_MAX)
+        sandbox = calloc(1, sizeof *sandbox);
+    if (sandbox == NULL) {
+        log_event(LOG_ERROR, "sandbox.refused", LOG_I("slot", head->slot),
+                  LOG_I("descriptors", message->fd_count));
+        message_close_fds(message);
+        return;
+    }
+    sandbox->slot = head->slot;
+    sandbox->generation = head->generation;
+    sandbox->setup_ns = message->sandbox_ready.setup_ns;
+    memcpy(sandbox->fds, message->fds, sizeof sandbox->fds);
+    pool->slots[head->slot] = sandbox;
+    list_append(&pool->ready, &sandbox->link);
     start_waiting(pool);
 }
 

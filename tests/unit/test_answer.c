@@ -106,13 +106,13 @@ static void says_why_it_ended(void **state)
     expect((struct message_run_ended){.outcome = RUN_SIGNALED, .signal = SIGSEGV}, "", "signal", NULL,
            "SIGSEGV");
     expect((struct message_run_ended){.outcome = RUN_TIMEOUT}, "", "timeout",
-           "Execution timed out after 0.5 seconds", NULL);
+           "Execution timed out after 0.5 seconds\n", NULL);
     expect((struct message_run_ended){.outcome = RUN_TIMEOUT}, "half", "timeout",
-           "half\nExecution timed out after 0.5 seconds", NULL);
+           "half\nExecution timed out after 0.5 seconds\n", NULL);
     expect((struct message_run_ended){.outcome = RUN_MEMORY_LIMIT,
                                       .memory_limit = 256 << 20,
                                       .memory_peak = 1000},
-           "", "memory_limit", "Memory limit of 256 MiB (268435456 bytes) exceeded; the peak was 1000 bytes",
+           "", "memory_limit", "Memory limit of 256 MiB (268435456 bytes) exceeded; the peak was 1000 bytes\n",
            NULL);
     expect((struct message_run_ended){.outcome = RUN_CANCELLED}, "", "cancelled", NULL, NULL);
 }
