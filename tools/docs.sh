@@ -2,7 +2,7 @@
 # docs.sh BINARY [--check]: writes what comes from the table of settings: docs/settings.md and the middle of
 # docs/hatchery.1. With --check nothing is written, and status 1 tells that something would have been.
 set -eu
-binary=$1
+binary=$(realpath "$1")
 check=${2:-}
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
