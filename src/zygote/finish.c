@@ -183,12 +183,15 @@ _Noreturn void program_finish(int ok)
     }
     call_if_imported("threading", "_shutdown");
     call_if_imported("atexit", "_run_exitfuncs");
-    if (flush_stream("stdout", true) != 0)
-        exit_code = EXIT_FLUSH_FAILED;
-    if (flush_stream("stderr", false) != 0)
-        exit_code = EXIT_FLUSH_FAILED;
-    if (needs_finalization() && Py_FinalizeEx() != 0)
-        exit_code = EXIT_FLUSH_FAILED;
+    if (needs_finalization()) { /* flushes the streams, too */
+        if (Py_FinalizeEx() != 0)
+            exit_code = EXIT_FLUSH_FAILED;
+    } else {
+        if (flush_stream("stdout", true) != 0)
+            exit_code = EXIT_FLUSH_FAILED;
+        if (flush_stream("stderr", false) != 0)
+            exit_code = EXIT_FLUSH_FAILED;
+    }
     fflush(NULL); /* C code in the program's extensions may have printed */
     if (interrupted) { /* as a shell expects it: death by the signal */
         signal(SIGINT, SIG_DFL);

@@ -67,12 +67,9 @@ static struct message_zygote_warm warm = {.head.type = MESSAGE_ZYGOTE_WARM};
 static PyObject *prepare(PyObject *self, PyObject *args)
 {
     const char *settings, *version;
-    if (!PyArg_ParseTuple(args, "Oiss", &zygote.main_dict, &zygote.channel, &settings, &version))
+    if (!PyArg_ParseTuple(args, "Oiss", &zygote.main, &zygote.channel, &settings, &version))
         return NULL;
-    zygote.main_dict = PyModule_GetDict(zygote.main_dict);
-    if (zygote.main_dict == NULL)
-        return NULL;
-    Py_INCREF(zygote.main_dict);
+    Py_INCREF(zygote.main);
     if (read_settings(settings) != 0)
         return PyErr_Format(PyExc_RuntimeError, "hatchery: bad settings for the zygote");
     zygote.tid = find_tid();

@@ -141,9 +141,10 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_JOB, FD_STDERR, 0) != 0)
         _exit(121);
     /* From here on user code. */
-    PyObject *result = run_file(file, "/sandbox/main.py", zygote->main_dict);
+    PyObject *result = run_file(file, "/sandbox/main.py", PyModule_GetDict(zygote->main));
     int ok = result != NULL;
     Py_XDECREF(result);
+    Py_DECREF(zygote->main); /* or its namespace would outlive the finalization, and what is in it would never end */
     program_finish(ok);
 }
 

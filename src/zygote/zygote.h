@@ -13,8 +13,8 @@ enum { ZYGOTE_SLOTS_MAX = 2048 };
 struct zygote {
     int channel;
     struct seal_settings seal;
-    PyObject *main_dict; /* the namespace of the program's __main__, ready */
-    int *tid;            /* where libc caches the main thread's id: a raw clone must renew it */
+    PyObject *main; /* the program's module __main__, ready */
+    int *tid;       /* where libc caches the main thread's id: a raw clone must renew it */
     struct {
         int procs[MESSAGE_FDS_MAX];
         int procs_count;
