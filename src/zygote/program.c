@@ -116,6 +116,19 @@ static FILE *receive_job(void)
     return file;
 }
 
+/* A __main__ of this process's own, like the zygote's: that one is frozen, out of the collector's sight, and so would be
+ * every cycle through it (a class, its method, the method's globals) when the program ends. */
+static int renew_main(struct zygote *zygote)
+{
+    PyObject *main = PyModule_New("__main__");
+    if (main == NULL || PyDict_Update(PyModule_GetDict(main), PyModule_GetDict(zygote->main)) != 0 ||
+        PyDict_SetItemString(PyImport_GetModuleDict(), "__main__", main) != 0)
+        return -1;
+    Py_DECREF(zygote->main);
+    zygote->main = main;
+    return 0;
+}
+
 static _Noreturn void program_main(struct zygote *zygote, const struct message *message)
 {
     uint32_t slot = message->head.slot;
@@ -131,7 +144,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
 
     /* Sealed. What follows is the interpreter's own after-fork work (it seeds random, renews locks), then a warm-up. */
     PyOS_AfterFork_Child();
-    if (PyErr_Occurred() || program_warm() != 0)
+    if (PyErr_Occurred() || renew_main(zygote) != 0 || program_warm() != 0)
         fail("warm-up");
 
     struct program_status status = {.magic = JOB_MAGIC};
