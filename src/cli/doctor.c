@@ -46,6 +46,7 @@ const struct command command_doctor = {
             {0},
         },
     .settings = true,
+    .sandboxes = true,
     .log_level = "warn",
     .main = doctor_main,
 };

@@ -2,6 +2,7 @@
  * front is the hidden command `front`, which the broker execs.
  *
  * Runs with the caller's rights and trusts the caller: only who may start the service can reach this code. */
+#include "broker/real_root.h"
 #include "cli/commands.h"
 #include "common/suggest.h"
 
@@ -66,8 +67,13 @@ int main(int argc, char **argv)
         name = command_help.name;
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = command_version.name;
-    for (size_t i = 0; commands[i] != NULL; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i]->main(commands[i], argc - 1, argv + 1);
-    return unknown_command(name);
+    size_t i = 0;
+    while (commands[i] != NULL && strcmp(commands[i]->name, name) != 0)
+        i++;
+    if (commands[i] == NULL)
+        return unknown_command(name);
+    struct error err;
+    if (commands[i]->sandboxes && real_root(argv, &err) != 0)
+        return command_fail(commands[i], EXIT_STATUS_FAILED, &err);
+    return commands[i]->main(commands[i], argc - 1, argv + 1);
 }

@@ -134,6 +134,7 @@ const struct command command_run = {
             {0},
         },
     .settings = true,
+    .sandboxes = true,
     .log_level = "warn",
     .main = run_main,
 };

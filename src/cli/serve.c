@@ -58,5 +58,6 @@ const struct command command_serve = {
             {0},
         },
     .settings = true,
+    .sandboxes = true,
     .main = serve_main,
 };
