@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 64, SLOTS_MAX = 2048 };
+enum { EVENTS_MAX = 64, SLOTS_MAX = 2048, OUTPUT_LINE_MAX = 4096 };
 #define SECOND_NS 1000000000ULL
 #define BACKOFF_MIN_NS 50000000ULL
 #define BACKOFF_MAX_NS (5 * SECOND_NS)
@@ -61,6 +61,23 @@ static bool is_ours(const struct broker *broker, pid_t pid)
     return false;
 }
 
+/* What an interpreter prints while it starts: a traceback that tells why it cannot, a module's warning. */
+static void output_readable(struct broker *broker)
+{
+    char text[OUTPUT_LINE_MAX];
+    ssize_t n;
+    while (broker->environment.output >= 0 && (n = read(broker->environment.output, text, sizeof text - 1)) != 0) {
+        if (n < 0)
+            return;
+        text[n] = '\0';
+        char *save = NULL;
+        for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+            log_event(LOG_WARN, "environment.says", LOG_S("line", line));
+    }
+    if (broker->environment.output >= 0)
+        epoll_ctl(broker->epoll, EPOLL_CTL_DEL, broker->environment.output, NULL);
+}
+
 /* Children that a maker made and could not tell us of before it died. */
 static void reap_strangers(const struct broker *broker)
 {
@@ -87,6 +104,7 @@ static int start_environment(struct broker *broker, struct error *err)
         return -1;
     if (broker_watch(broker, env->incubator_channel, EPOLLIN, WATCH_INCUBATOR, NULL) != 0 ||
         broker_watch(broker, env->zygote_channel, EPOLLIN, WATCH_ZYGOTE, NULL) != 0 ||
+        broker_watch(broker, env->output, EPOLLIN, WATCH_OUTPUT, NULL) != 0 ||
         broker_watch(broker, env->incubator_pidfd, EPOLLIN, WATCH_INCUBATOR_PID, NULL) != 0 ||
         broker_watch(broker, env->zygote_pidfd, EPOLLIN, WATCH_ZYGOTE_PID, NULL) != 0)
         return error_set(err, errno, "epoll_ctl");
@@ -97,6 +115,7 @@ void broker_lose_environment(struct broker *broker, const char *why)
 {
     if (broker->environment.zygote == 0)
         return;
+    output_readable(broker); /* its last words */
     environment_stop(&broker->environment);
     broker->environment_warm = false;
     slots_forget_makers(broker);
@@ -231,6 +250,9 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
     case WATCH_ZYGOTE_PID:
         environment_ended(broker, what == WATCH_ZYGOTE_PID);
         break;
+    case WATCH_OUTPUT:
+        output_readable(broker);
+        break;
     case WATCH_SLOT_INIT:
         if (slot->init != 0)
             slot_init_ended(broker, slot);
@@ -252,7 +274,7 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 
 static uint64_t next_deadline(const struct broker *broker)
 {
-    uint64_t next = earliest(broker->environment_retry_at, broker->client_retry_at);
+    uint64_t next = earliest(earliest(broker->environment_retry_at, broker->client_retry_at), broker->fill_at);
     for (uint32_t i = 0; i < broker->slot_count; i++)
         next = earliest(next, broker->slots[i].deadline);
     return next;
@@ -265,6 +287,10 @@ static void deadlines(struct broker *broker)
     for (uint32_t i = 0; i < broker->slot_count; i++)
         if (broker->slots[i].deadline != 0 && broker->slots[i].deadline <= now)
             slot_deadline(broker, &broker->slots[i], now);
+    if (broker->fill_at != 0 && broker->fill_at <= now) {
+        broker->fill_at = 0;
+        slots_fill(broker);
+    }
     if (broker->environment_retry_at != 0 && broker->environment_retry_at <= now && !broker->stopping &&
         start_environment(broker, &err) != 0) {
         log_event(LOG_ERROR, "environment.failed", LOG_S("error", err.text));
@@ -372,7 +398,7 @@ static void finish(struct broker *broker)
 int broker_main(struct broker *broker, struct error *err)
 {
     broker->client_channel = broker->client_pidfd = -1;
-    broker->environment = (struct environment){.incubator_pidfd = -1, .zygote_pidfd = -1, .incubator_channel = -1, .zygote_channel = -1};
+    broker->environment = ENVIRONMENT_NONE;
     if (prepare(broker, err) != 0)
         return -1;
     int r = -1;

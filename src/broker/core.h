@@ -66,6 +66,7 @@ struct broker {
     pid_t client;
     int client_pidfd, client_channel;
     uint64_t client_retry_at, client_since;
+    uint64_t fill_at;    /* when the pool is filled up again; 0: at the next occasion */
     bool client_blocked; /* its channel is full: what is unsent waits */
     int listen_fd;
 
@@ -77,7 +78,7 @@ struct broker {
 
 /* epoll data: what a descriptor is, of which slot, and the low bits of the generation, against stale events. */
 enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_INCUBATOR, WATCH_INCUBATOR_PID, WATCH_ZYGOTE,
-             WATCH_ZYGOTE_PID, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
+             WATCH_ZYGOTE_PID, WATCH_OUTPUT, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
 
 uint64_t now_ns(void);
 int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot);

@@ -128,6 +128,7 @@ struct launcher {
     const struct environment_plan *plan;
     const struct config *config;
     int incubator_channel, zygote_channel;
+    int output;  /* write end, see environment.h */
     int control; /* stream socket to the broker: a byte when the ids can be mapped, a byte back when they are, then the
                     incubator's pid, or a struct error */
 };
@@ -140,12 +141,12 @@ static _Noreturn void launch_fail(const struct launcher *launcher, const struct 
 }
 
 /* A channel, and nothing else of ours, at its place. */
-static void keep_fds(int channel, int seccomp)
+static void keep_fds(int channel, int seccomp, int output)
 {
     int null = open("/dev/null", O_RDWR);
     int high_channel = fcntl(channel, F_DUPFD, 64), high_seccomp = fcntl(seccomp, F_DUPFD, 64);
-    if (null < 0 || high_channel < 0 || high_seccomp < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-        dup2(high_channel, FD_CHANNEL) < 0 || dup2(high_seccomp, FD_SECCOMP) < 0)
+    if (null < 0 || high_channel < 0 || high_seccomp < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 ||
+        dup2(output, 2) < 0 || dup2(high_channel, FD_CHANNEL) < 0 || dup2(high_seccomp, FD_SECCOMP) < 0)
         _exit(121);
     syscall(SYS_close_range, FD_SECCOMP + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
@@ -154,7 +155,7 @@ static _Noreturn void exec_incubator(const struct launcher *launcher)
 {
     char workspace[24], files[24];
     int binary = fcntl(launcher->plan->incubator_binary, F_DUPFD_CLOEXEC, 128);
-    keep_fds(launcher->incubator_channel, launcher->plan->seccomp);
+    keep_fds(launcher->incubator_channel, launcher->plan->seccomp, launcher->output);
     close(FD_SECCOMP);
     snprintf(workspace, sizeof workspace, "%lld", (long long)launcher->config->limit_workspace);
     snprintf(files, sizeof files, "%lld", (long long)launcher->config->limit_files);
@@ -184,7 +185,7 @@ static _Noreturn void exec_zygote(const struct launcher *launcher)
     char settings[128];
     snprintf(settings, sizeof settings, "%d %lld %lld %lld %d", PROGRAM_UID, (long long)config->limit_open_files,
              (long long)config->limit_processes, (long long)config->limit_workspace, FD_SECCOMP);
-    keep_fds(launcher->zygote_channel, launcher->plan->seccomp);
+    keep_fds(launcher->zygote_channel, launcher->plan->seccomp, launcher->output);
     char *argv[] = {launcher->plan->interpreter, "-c", (char *)boot_source, "3", settings, config->preload, NULL};
     execve(launcher->plan->interpreter, argv, program_environment);
     fprintf(stderr, "hatchery: cannot exec %s: %s\n", launcher->plan->interpreter, strerror(errno));
@@ -302,19 +303,21 @@ static int converse(int control, pid_t launcher, struct environment *environment
 int environment_start(struct environment *environment, const struct environment_plan *plan, const struct config *config,
                       struct error *err)
 {
-    int incubator[2], zygote[2], control[2];
-    *environment = (struct environment){.incubator_pidfd = -1, .zygote_pidfd = -1, .incubator_channel = -1, .zygote_channel = -1};
-    if (channel_pair(incubator, 0) != 0 || channel_pair(zygote, 0) != 0 || channel_pair(control, 0) != 0)
+    int incubator[2], zygote[2], control[2], output[2];
+    *environment = ENVIRONMENT_NONE;
+    if (pipe2(output, O_CLOEXEC) != 0 || channel_pair(incubator, 0) != 0 || channel_pair(zygote, 0) != 0 || channel_pair(control, 0) != 0)
         return error_set(err, errno, "environment: socketpair"); /* the start fails with it */
 
     pid_t pid = fork();
     if (pid == 0) {
-        struct launcher launcher = {plan, config, incubator[1], zygote[1], control[1]};
+        struct launcher launcher = {plan, config, incubator[1], zygote[1], output[1], control[1]};
         launcher_main(&launcher);
     }
     close(incubator[1]);
     close(zygote[1]);
     close(control[1]);
+    close(output[1]);
+    environment->output = output[0];
     environment->incubator_channel = incubator[0];
     environment->zygote_channel = zygote[0];
     environment->zygote = pid > 0 ? pid : 0;
@@ -326,7 +329,7 @@ int environment_start(struct environment *environment, const struct environment_
         environment->zygote_pidfd = (int)syscall(SYS_pidfd_open, environment->zygote, 0);
         environment->incubator_pidfd = (int)syscall(SYS_pidfd_open, environment->incubator, 0);
         if (environment->zygote_pidfd < 0 || environment->incubator_pidfd < 0 ||
-            fcntl(incubator[0], F_SETFL, O_NONBLOCK) != 0 || fcntl(zygote[0], F_SETFL, O_NONBLOCK) != 0)
+            fcntl(incubator[0], F_SETFL, O_NONBLOCK) != 0 || fcntl(output[0], F_SETFL, O_NONBLOCK) != 0 || fcntl(zygote[0], F_SETFL, O_NONBLOCK) != 0)
             r = error_set(err, errno, "environment: pidfd");
     }
     if (r != 0)
@@ -342,5 +345,7 @@ void environment_stop(struct environment *environment)
         close(environment->zygote_channel);
     if (environment->incubator_channel >= 0)
         close(environment->incubator_channel);
-    environment->zygote_channel = environment->incubator_channel = -1;
+    if (environment->output >= 0)
+        close(environment->output);
+    *environment = ENVIRONMENT_NONE;
 }

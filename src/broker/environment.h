@@ -11,7 +11,11 @@ struct environment {
     pid_t incubator, zygote; /* children of the broker; 0: not running */
     int incubator_pidfd, zygote_pidfd;
     int incubator_channel, zygote_channel; /* non-blocking */
+    int output; /* read end of what both print: a pipe, because the interpreter remembers what its streams were */
 };
+
+#define ENVIRONMENT_NONE \
+    ((struct environment){.incubator_pidfd = -1, .zygote_pidfd = -1, .incubator_channel = -1, .zygote_channel = -1, .output = -1})
 
 /* What every start needs, found once. Strings and descriptors belong to the struct, for the life of the broker. */
 struct environment_plan {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { MAKING_MAX = 3, MAKING_FAILURES_MAX = 5 };
+#define FILL_DELAY_NS 1500000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
 #define DYING_DEADLINE_NS 5000000000ULL
 #define CPU_POLL_MIN_NS 1000000ULL
@@ -133,7 +134,7 @@ static void make_failed(struct broker *broker, struct slot *slot, int error, con
     }
 }
 
-static int make_pipes(struct slot *slot, int theirs[3])
+static int make_pipes(const struct broker *broker, struct slot *slot, int theirs[3])
 {
     int job[2], out[2], err[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) != 0)
@@ -149,6 +150,10 @@ static int make_pipes(struct slot *slot, int theirs[3])
         return -1;
     slot->err = err[0];
     theirs[2] = err[1];
+    /* The program owns its streams, so that it can open /dev/stdout. */
+    const uid_t uid = (uid_t)broker->config->first_uid + 1 + 2 + 2 * slot->index;
+    if (fchown(theirs[1], uid, uid) != 0 || fchown(theirs[2], uid, uid) != 0)
+        return -1;
     /* Ours non-blocking, the program's not: it is what python3 main.py would have. */
     return fcntl(slot->job, F_SETFL, O_NONBLOCK) | fcntl(slot->out, F_SETFL, O_NONBLOCK) |
            fcntl(slot->err, F_SETFL, O_NONBLOCK);
@@ -176,7 +181,7 @@ void slot_nest_made(struct broker *broker, struct message *message)
     int theirs[3] = {-1, -1, -1};
     struct message_program_fork fork_program = {.head = head_of(slot, MESSAGE_PROGRAM_FORK)};
     bool sent = false;
-    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) == 0 && make_pipes(slot, theirs) == 0 &&
+    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) == 0 && make_pipes(broker, slot, theirs) == 0 &&
         broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
         const int fds[4] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2]};
         sent = channel_send(broker->environment.zygote_channel, &fork_program, sizeof fork_program, fds, 4) == 0;
@@ -287,7 +292,9 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     slot->deadline = slot->started_at + slot->timeout_ns;
     if (slot->cpu_time_ns > 0)
         slot_deadline(broker, slot, slot->started_at);
-    slots_fill(broker);
+    /* Most runs are over within a millisecond: making the next sandbox meanwhile would only take the core from them. */
+    if (broker->fill_at == 0)
+        broker->fill_at = slot->started_at + FILL_DELAY_NS;
 }
 
 static void end_run(struct broker *broker, struct slot *slot, enum run_outcome reason)

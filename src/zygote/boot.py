@@ -18,7 +18,6 @@ def boot():
     for name in COMMON + [n for n in preload.split(",") if n]:
         __import__(name)
     sys.dont_write_bytecode = False
-    renew_streams()
 
     # What `python3 main.py` would see in the working folder.
     path = "/sandbox/main.py"
@@ -53,27 +52,6 @@ def boot():
     sys.excepthook = _hatchery.serve
     gc.collect()
     gc.freeze()
-
-
-def renew_streams():
-    """Standard output and error as they are made on a pipe: a stream asks once, when it is made, if it can seek."""
-    import io
-    import os
-
-    keep = [os.dup(1), os.dup(2)]
-    pipe = os.pipe()
-    for fd, name in ((1, "stdout"), (2, "stderr")):
-        old = getattr(sys, name)
-        os.dup2(pipe[1], fd)
-        raw = open(fd, "wb", buffering=0, closefd=False)
-        raw.name = f"<{name}>"
-        new = io.TextIOWrapper(raw, encoding=old.encoding, errors=old.errors, newline="\n", write_through=True)
-        new.mode = "w"
-        setattr(sys, name, new)
-        setattr(sys, f"__{name}__", new)
-        os.dup2(keep[fd - 1], fd)
-    for fd in (*keep, *pipe):
-        os.close(fd)
 
 
 # Small, common modules: importing them takes a fresh interpreter longer than running most programs.

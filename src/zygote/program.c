@@ -153,6 +153,8 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     FILE *file = receive_job();
     if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_JOB, FD_STDERR, 0) != 0)
         _exit(121);
+    /* serve() was called from C, which counts as a level of the recursion that a program may use up. */
+    Py_LeaveRecursiveCall();
     /* From here on user code. */
     PyObject *result = run_file(file, "/sandbox/main.py", PyModule_GetDict(zygote->main));
     int ok = result != NULL;
