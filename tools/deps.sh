@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -56,6 +56,10 @@ for group in "$@"; do
         need_package python3-venv
         need_command curl curl
         need_package tzdata
+        ;;
+    ci) # what some tests skip without
+        need_package python3-numpy
+        need_package python3-pandas
         ;;
     bench)
         need_package python3-venv
