@@ -48,7 +48,8 @@ dev: deps
 	@tools/dev.sh $(BUILD) --listen $(LISTEN) $(ARGS)
 
 install: build
-	meson install -C $(BUILD) --no-rebuild
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	meson install -C $(BUILD)
 
 docs: build
 	@tools/docs.sh $(BUILD)/hatchery
