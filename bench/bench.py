@@ -326,6 +326,9 @@ def parse_options():
 
 def main():
     options = parse_options()
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        print(f"The machine is busy (load {busy:.1f}): compare ratios only, and measure again when it rests.")
     stop = []
     results = {}
     with tempfile.TemporaryDirectory(prefix="hatchery-bench-") as folder:
