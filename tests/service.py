@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -338,6 +339,12 @@ class Service:
             "host mounts": len(audit.mounts()),
             "descriptors": {role: sorted(len(audit.descriptors(p)) for p in pids) for role, pids in roles.items()},
         }
+
+    def exercise(self, clients=24):
+        """Has every slot used at once, so that what is made when it is first needed has been made."""
+        with ThreadPoolExecutor(clients) as pool:
+            for code in ("import time; time.sleep(0.3)", "import os, time\nif os.fork() == 0: time.sleep(60)"):
+                list(pool.map(lambda _: httpx.post(self.url + "/execute", json={"code": code, "timeout": 30}, timeout=60, trust_env=False), range(clients)))
 
     def settled_holdings(self, seconds=30, still=0.5):
         """holdings() once they have not changed for a while: the pool is full and nothing is being cleared away."""

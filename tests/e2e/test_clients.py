@@ -147,7 +147,7 @@ def test_queue_full(make_service):
 
 def test_queue_of_none(make_service):
     service = make_service(concurrency=1, pool=1, queue=0)
-    service.canary()
+    wait_for(lambda: service.post({"code": ""}).status_code == 200, 20, "a sandbox")  # none may wait for the first
     with service.raw(post({"code": "import time; time.sleep(1.5)", "timeout": 10})) as first:
         answers = wait_for(lambda: [a for a in [service.post({"code": ""})] if a.status_code == 503], 5, "a refusal")
         assert int(answers[0].headers["retry-after"]) >= 1

@@ -73,6 +73,7 @@ def memory(service):
 @pytest.mark.timeout(1800)
 def test_nothing_is_left(make_service):
     service = make_service(pool=4, limit_output=LIMIT_OUTPUT, limit_memory="64M", log_level="warn")
+    service.exercise()
     assert load(service, min(500, RUNS), seed=1) == []
     before, memory_before = service.settled_holdings(), memory(service)
     started = time.monotonic()

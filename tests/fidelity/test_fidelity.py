@@ -1,5 +1,6 @@
 """A program gives in a sandbox what `python3 main.py` gives, to the byte; see reference.py for the other side."""
 
+import json
 import re
 import signal
 import threading
@@ -89,3 +90,8 @@ def test_every_difference_is_a_program():
 
 def test_there_are_enough_programs():
     assert len(NAMES) - len(DIFFERENCES) >= 170
+
+
+def test_environment_is_the_reference_s(sandboxes):
+    found = in_sandbox(sandboxes, b"import os, json; print(json.dumps(dict(os.environ), sort_keys=True))")
+    assert json.loads(found.stdout) == reference.ENVIRONMENT | {"HOME": "/sandbox"}

@@ -15,6 +15,7 @@ def target(tmp_path_factory):
     import service as services
 
     started = services.Service(folder=tmp_path_factory.mktemp("target"), environment_more={"SECRET_TOKEN": "x"}, pool=2)
+    started.exercise()
     started.canary()
     started.baseline = started.settled_holdings()
     yield started

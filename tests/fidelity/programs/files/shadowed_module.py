@@ -1,7 +1,7 @@
-open("random.py", "w").write("print('own random')\nvalue = 4\n")
-open("json.py", "w").write("print('own json')\n")
-import json
-import random
+open("shelve.py", "w").write("print('own shelve')\nvalue = 4\n")
+open("colorsys.py", "w").write("print('own colorsys')\n")
+import colorsys
+import shelve
 
-print(random.value, random.__file__)
-json.dumps
+print(shelve.value, shelve.__file__)
+shelve.open

@@ -1,12 +1,7 @@
 import os
-import sys
 
 try:
     os.ttyname(0)
 except OSError as error:
     print(error)
 print(os.isatty(0), os.environ.get("TERM"), os.device_encoding(0))
-try:
-    open("/dev/tty")
-except OSError as error:
-    print(error)
