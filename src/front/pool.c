@@ -1,7 +1,7 @@
 /* pool.c: see pool.h. Runs in the front.
  *
- * The pipes of all runs are watched by one epoll set inside the loop's: watching one costs a single system call, made
- * while the program already runs. Events name slot and generation, not an address, so a late one hits nothing.
+ * The pipes of all runs are watched by one epoll set inside the loop's, but only once a run has lasted a moment: what a
+ * shorter one prints fits into the pipes and is read when it has ended, without a wake-up for every line. Events name slot and generation, not an address, so a late one hits nothing.
  * They are edge-triggered: streams are read until they are empty. */
 #include "front/pool.h"
 
@@ -19,7 +19,8 @@ enum {
     EVENTS_A_TURN = 64,
     STREAM_BITS = 2,
     GENERATION_BITS = 46, /* of an event's 64: slot 16, generation 46, stream 2 */
-    RETRY_AFTER_MAX = 600
+    RETRY_AFTER_MAX = 600,
+    WATCH_DELAY_MS = 2
 };
 
 static const double MEAN_WEIGHT = 0.1; /* of the newest run in the mean of run times */
@@ -31,6 +32,8 @@ struct pool {
     int epoll;
     struct sandbox *slots[SLOTS_MAX];
     struct list ready, waiting;
+    struct list unwatched; /* runs whose pipes are not watched yet */
+    uv_timer_t watch_timer;
     int64_t waiting_count, running;
     double mean_seconds;
 };
@@ -58,7 +61,16 @@ static void sandbox_free(struct pool *pool, struct sandbox *sandbox)
     free(sandbox);
 }
 
-static void start_waiting(struct pool *pool);
+static void on_watch_timer(uv_timer_t *timer)
+{
+    struct pool *pool = timer->data;
+    while (!list_empty(&pool->unwatched)) {
+        struct run *run = LIST_ENTRY(pool->unwatched.next, struct run, link);
+        list_remove(&run->link);
+        watch(pool, run->sandbox, RUN_STDOUT);
+        watch(pool, run->sandbox, RUN_STDERR);
+    }
+}
 
 /* Gives the run the sandbox. False: the sandbox is of no use, and is gone; the run has not begun. */
 static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
@@ -82,8 +94,9 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
     run->started_ns = uv_hrtime();
     sandbox->run = run;
     pool->running++;
-    watch(pool, sandbox, RUN_STDOUT);
-    watch(pool, sandbox, RUN_STDERR);
+    list_append(&pool->unwatched, &run->link);
+    if (!uv_is_active((uv_handle_t *)&pool->watch_timer))
+        uv_timer_start(&pool->watch_timer, on_watch_timer, WATCH_DELAY_MS, 0);
     if (sent == 0)
         watch(pool, sandbox, RUN_JOB);
     return true;
@@ -107,9 +120,11 @@ static void start_waiting(struct pool *pool)
 {
     while (!list_empty(&pool->waiting) && may_start(pool)) {
         struct run *run = LIST_ENTRY(pool->waiting.next, struct run, link);
-        if (!start_on_any(pool, run))
-            return;
         list_remove(&run->link);
+        if (!start_on_any(pool, run)) {
+            list_prepend(&pool->waiting, &run->link);
+            return;
+        }
         pool->waiting_count--;
     }
 }
@@ -181,6 +196,7 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
         return;
     pool->running--;
     run->sandbox = NULL;
+    list_remove(&run->link);
     if (run->ended == NULL) {
         run_free(run);
     } else {
@@ -237,6 +253,7 @@ static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct m
         run->ended(run, end);
     log_end(run, end);
     sandbox_free(pool, sandbox);
+    list_remove(&run->link);
     run_free(run);
     start_waiting(pool);
 }
@@ -303,11 +320,15 @@ struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channe
     pool->config = config;
     list_init(&pool->ready);
     list_init(&pool->waiting);
+    list_init(&pool->unwatched);
+    pool->watch_timer.data = pool;
     pool->pipes.data = pool;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
     int status = pool->epoll >= 0 ? uv_poll_init(loop, &pool->pipes, pool->epoll) : -errno;
     if (status == 0)
         status = uv_poll_start(&pool->pipes, UV_READABLE, on_pipes);
+    if (status == 0)
+        status = uv_timer_init(loop, &pool->watch_timer);
     if (status == 0)
         status = broker_link_start(&pool->link, loop, channel, on_message, broker_gone, pool);
     if (status != 0) {

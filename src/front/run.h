@@ -23,7 +23,7 @@ struct sandbox {
 };
 
 struct run {
-    struct list link; /* in the pool's waiting list */
+    struct list link; /* in the pool's list of those that wait, then of those that are not watched yet */
     char id[RUN_ID_SIZE + 1];
     struct sandbox *sandbox;
     json_t *body; /* owns the code */
