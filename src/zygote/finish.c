@@ -12,7 +12,12 @@
 
 enum { EXIT_FLUSH_FAILED = 120 }; /* as CPython's Py_RunMain() */
 
-static PyObject *get_objects, *io_base;
+static PyObject *get_objects, *freeze, *io_base;
+/* What there is to do at the end is asked first: the answer is nearly always "nothing", and much cheaper. */
+static PyObject *threading, *count_threads, *thread_callbacks; /* _thread._count(), threading._threading_atexits */
+static PyObject *atexit_module, *count_callbacks;              /* atexit._ncallbacks() */
+static PyObject *logging, *log_handlers;                       /* logging._handlerList */
+static Py_ssize_t thread_callbacks_before, log_handlers_before;
 static PyTypeObject *lazy_types[3]; /* generator, coroutine, async generator */
 
 static PyTypeObject *type_named(const char *name)
@@ -23,20 +28,54 @@ static PyTypeObject *type_named(const char *name)
     return (PyTypeObject *)type;
 }
 
+static PyObject *attribute(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *value = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    return value;
+}
+
+/* logging registers its shutdown when it is imported, which the zygote did: the program's own callbacks are then the
+ * only ones, and logging's turn comes after them, as it would be. */
+static int prepare_callbacks(void)
+{
+    threading = PyImport_ImportModule("threading");
+    atexit_module = PyImport_ImportModule("atexit");
+    logging = PyImport_ImportModule("logging");
+    count_threads = attribute("_thread", "_count");
+    count_callbacks = attribute("atexit", "_ncallbacks");
+    log_handlers = attribute("logging", "_handlerList");
+    thread_callbacks = attribute("threading", "_threading_atexits");
+    PyObject *shutdown = attribute("logging", "shutdown");
+    if (threading == NULL || atexit_module == NULL || logging == NULL || count_threads == NULL || count_callbacks == NULL ||
+        log_handlers == NULL || thread_callbacks == NULL || shutdown == NULL)
+        return -1;
+    PyObject *none = PyObject_CallMethod(atexit_module, "unregister", "O", shutdown);
+    Py_DECREF(shutdown);
+    Py_XDECREF(none);
+    thread_callbacks_before = PyList_Size(thread_callbacks);
+    log_handlers_before = PyList_Size(log_handlers);
+    return none != NULL ? 0 : -1;
+}
+
 int finish_prepare(void)
 {
+    if (prepare_callbacks() != 0)
+        return -1;
     PyObject *gc = PyImport_ImportModule("gc");
     PyObject *io = PyImport_ImportModule("_io");
     if (gc == NULL || io == NULL)
         return -1;
     get_objects = PyObject_GetAttrString(gc, "get_objects");
+    freeze = PyObject_GetAttrString(gc, "freeze");
     io_base = PyObject_GetAttrString(io, "_IOBase");
     Py_DECREF(gc);
     Py_DECREF(io);
     lazy_types[0] = type_named("GeneratorType");
     lazy_types[1] = type_named("CoroutineType");
     lazy_types[2] = type_named("AsyncGeneratorType");
-    return get_objects != NULL && io_base != NULL && lazy_types[0] != NULL && lazy_types[1] != NULL &&
+    return get_objects != NULL && freeze != NULL && io_base != NULL && lazy_types[0] != NULL && lazy_types[1] != NULL &&
                    lazy_types[2] != NULL
                ? 0
                : -1;
@@ -104,16 +143,20 @@ static bool needs_finalization(void)
     return found;
 }
 
-static void call_if_imported(const char *module, const char *function)
+/* -1 where the call fails or tells no number: the caller then does the full work. */
+static long call_for_int(PyObject *function)
 {
-    PyObject *modules = PyImport_GetModuleDict();
-    PyObject *object = PyDict_GetItemString(modules, module);
-    if (object == NULL)
-        return;
-    PyObject *result = PyObject_CallMethod(object, function, NULL);
-    if (result == NULL)
-        PyErr_WriteUnraisable(object);
+    PyObject *result = PyObject_CallObject(function, NULL);
+    long value = result != NULL ? PyLong_AsLong(result) : -1;
     Py_XDECREF(result);
+    PyErr_Clear();
+    return value;
+}
+
+/* With no thread alive, and nothing new registered for their end, threading._shutdown() has no effect. */
+static bool threads_to_wait_for(void)
+{
+    return call_for_int(count_threads) != 0 || PyList_Size(thread_callbacks) != thread_callbacks_before;
 }
 
 /* As CPython's flush_std_files(): a stream that is None or closed is fine. */
@@ -134,6 +177,26 @@ static int flush_stream(const char *name, bool report)
     PyErr_Clear();
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
+}
+
+void finish_warm(void)
+{
+    threads_to_wait_for();
+    call_for_int(count_callbacks);
+    needs_finalization();
+    flush_stream("stdout", false);
+    flush_stream("stderr", false);
+    fflush(NULL);
+    Py_XDECREF(PyObject_CallObject(freeze, NULL)); /* needs_finalization() then sees the program's own objects only */
+    PyErr_Clear();
+}
+
+static void call_method(PyObject *module, const char *function)
+{
+    PyObject *result = PyObject_CallMethod(module, function, NULL);
+    if (result == NULL)
+        PyErr_WriteUnraisable(module);
+    Py_XDECREF(result);
 }
 
 /* As CPython's handle_system_exit(): None is 0, an integer itself, anything else is printed and 1. */
@@ -181,8 +244,12 @@ _Noreturn void program_finish(int ok)
         PyErr_Print(); /* a SystemExit out of the program's own excepthook ends the process in here */
         exit_code = 1;
     }
-    call_if_imported("threading", "_shutdown");
-    call_if_imported("atexit", "_run_exitfuncs");
+    if (threads_to_wait_for())
+        call_method(threading, "_shutdown");
+    if (call_for_int(count_callbacks) != 0)
+        call_method(atexit_module, "_run_exitfuncs");
+    if (PyList_Size(log_handlers) != log_handlers_before)
+        call_method(logging, "shutdown");
     if (needs_finalization()) { /* flushes the streams, too */
         if (Py_FinalizeEx() != 0)
             exit_code = EXIT_FLUSH_FAILED;

@@ -144,7 +144,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
 
     /* Sealed. What follows is the interpreter's own after-fork work (it seeds random, renews locks), then a warm-up. */
     PyOS_AfterFork_Child();
-    if (PyErr_Occurred() || renew_main(zygote) != 0 || program_warm() != 0)
+    if (PyErr_Occurred() || program_warm() != 0 || renew_main(zygote) != 0)
         fail("warm-up");
 
     struct program_status status = {.magic = JOB_MAGIC};

@@ -38,5 +38,6 @@ int program_warm(void)
     Py_XDECREF(namespace);
     Py_XDECREF(builtins);
     Py_XDECREF(result);
+    finish_warm();
     return result != NULL ? 0 : -1;
 }

@@ -31,6 +31,9 @@ _Noreturn void program_finish(int ok);
 /* Finds, once and before the first fork, what program_finish() needs. 0, or -1 with a Python exception. */
 int finish_prepare(void);
 
+/* Does in advance, without effect, what program_finish() does: its pages are then this process's own. */
+void finish_warm(void);
+
 /* warm.c: runs a small program in this process, so that the pages which every program writes are its own already
  * before a request waits for it. Leaves no trace that a program can see. 0, or -1 with a Python exception. */
 int program_warm(void);
