@@ -83,14 +83,15 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
     list_remove(&sandbox->link);
     run->sandbox = sandbox;
     run->job_sent = 0;
+    /* The start before the job: a program that ends at once must not be over before the broker knows that it ran. */
+    broker_link_send(&pool->link, &message, sizeof message);
     int sent = run_send_job(run);
-    if (sent < 0) {
+    if (sent < 0) { /* dead; what the broker then says of it names a sandbox that we have forgotten */
         log_event(LOG_WARN, "sandbox.dead", LOG_I("slot", sandbox->slot), LOG_S("reason", strerror(errno)));
         run->sandbox = NULL;
         sandbox_free(pool, sandbox);
         return false;
     }
-    broker_link_send(&pool->link, &message, sizeof message);
     run->started_ns = uv_hrtime();
     sandbox->run = run;
     pool->running++;
