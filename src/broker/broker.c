@@ -214,7 +214,7 @@ static void signals_readable(struct broker *broker)
 {
     struct signalfd_siginfo info;
     while (read(broker->signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || info.ssi_signo == SIGHUP)
             stop(broker);
 }
 
@@ -373,6 +373,7 @@ static int prepare(struct broker *broker, struct error *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     broker->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     broker->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -388,9 +389,9 @@ static void finish(struct broker *broker)
     broker->stopping = true;
     client_stop(broker);
     environment_stop(&broker->environment);
+    reap_strangers(broker); /* before the slots: an init does not end while a program of its namespace is not reaped */
     for (uint32_t i = 0; i < broker->slot_count; i++)
         slot_destroy(broker, &broker->slots[i]);
-    reap_strangers(broker);
     cgroup_tree_close(&broker->cgroups);
     free(broker->slots);
 }

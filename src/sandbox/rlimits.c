@@ -12,7 +12,7 @@ int seal_rlimits(const struct seal_settings *settings)
     } limits[] = {
         {RLIMIT_CORE, 0},
         {RLIMIT_NOFILE, settings->open_files},
-        {RLIMIT_NPROC, settings->processes},
+        {RLIMIT_NPROC, settings->processes + 8}, /* the cgroup's limit comes first: it counts what it refuses */
         {RLIMIT_FSIZE, settings->file_size},
         {RLIMIT_STACK, 8 << 20},
         {RLIMIT_MEMLOCK, 64 << 10},
