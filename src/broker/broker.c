@@ -393,15 +393,24 @@ static void finish(struct broker *broker)
     for (uint32_t i = 0; i < broker->slot_count; i++)
         slot_destroy(broker, &broker->slots[i]);
     cgroup_tree_close(&broker->cgroups);
+}
+
+static void release(struct broker *broker)
+{
+    environment_plan_free(&broker->plan);
     free(broker->slots);
+    broker->slots = NULL;
+    broker->slot_count = 0;
 }
 
 int broker_main(struct broker *broker, struct error *err)
 {
     broker->client_channel = broker->client_pidfd = -1;
     broker->environment = ENVIRONMENT_NONE;
-    if (prepare(broker, err) != 0)
+    if (prepare(broker, err) != 0) {
+        release(broker);
         return -1;
+    }
     int r = -1;
     if (start_environment(broker, err) == 0 && broker->client_start(broker, err) == 0) {
         loop(broker);
@@ -410,5 +419,6 @@ int broker_main(struct broker *broker, struct error *err)
             *err = broker->failure;
     }
     finish(broker);
+    release(broker);
     return r;
 }

@@ -122,6 +122,22 @@ int environment_plan(struct environment_plan *plan, const struct config *config,
     return plan->seccomp >= 0 ? 0 : -1;
 }
 
+void environment_plan_free(struct environment_plan *plan)
+{
+    if (plan->paths == NULL)
+        return; /* it was never begun */
+    for (size_t i = 0; i < plan->path_count; i++)
+        free(plan->paths[i]);
+    free(plan->paths);
+    free(plan->interpreter);
+    free(plan->extension);
+    if (plan->incubator_binary >= 0)
+        close(plan->incubator_binary);
+    if (plan->seccomp >= 0)
+        close(plan->seccomp);
+    *plan = (struct environment_plan){.incubator_binary = -1, .seccomp = -1};
+}
+
 /* --- the launcher ------------------------------------------------------------------------------------------------- */
 
 struct launcher {

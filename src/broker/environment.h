@@ -31,6 +31,9 @@ struct environment_plan {
 /* Finds the interpreter's paths (asking it, when it is not the system's), our own files, and makes the filter. */
 int environment_plan(struct environment_plan *plan, const struct config *config, uint32_t slots, struct error *err);
 
+/* Releases what a plan holds, complete or not; a plan of zero bytes holds nothing. */
+void environment_plan_free(struct environment_plan *plan);
+
 /* Starts both. 0; or -1 with `err`, with nothing left running. That the interpreter is warm is told by its first
  * message. */
 int environment_start(struct environment *environment, const struct environment_plan *plan,
