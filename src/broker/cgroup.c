@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* The counters: which file, by version, and how it is opened. */
-enum counter { MEMORY_PEAK, MEMORY_EVENTS, MEMORY_FAILURES, PIDS_CURRENT, PIDS_EVENTS, PIDS_PEAK, CPU_USER, CPU_SYSTEM, KILL };
+enum counter { MEMORY_PEAK, MEMORY_EVENTS, MEMORY_FAILURES, PIDS_CURRENT, PIDS_EVENTS, PIDS_PEAK, CPU_TOTAL, CPU_USER, CPU_SYSTEM, KILL };
 static const struct {
     const char *controller, *v1, *v2;
     int flags;
@@ -27,7 +27,8 @@ static const struct {
     [PIDS_CURRENT] = {"pids", "pids.current", "pids.current", O_RDONLY, true},
     [PIDS_EVENTS] = {"pids", "pids.events", "pids.events", O_RDONLY, true},
     [PIDS_PEAK] = {"pids", "pids.peak", "pids.peak", O_RDONLY, false}, /* Linux 6.1 */
-    [CPU_USER] = {"cpuacct", "cpuacct.usage_user", "cpu.stat", O_RDONLY, true},
+    [CPU_TOTAL] = {"cpuacct", "cpuacct.usage", "cpu.stat", O_RDONLY, true},
+    [CPU_USER] = {"cpuacct", "cpuacct.usage_user", NULL, O_RDONLY, false},
     [CPU_SYSTEM] = {"cpuacct", "cpuacct.usage_sys", NULL, O_RDONLY, false},
     [KILL] = {"", "cgroup.kill", "cgroup.kill", O_WRONLY, false}, /* Linux 5.14 */
 };
@@ -488,12 +489,14 @@ int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
     uint64_t peak = number(cgroup, PIDS_PEAK);
     usage->processes_peak = (uint32_t)(peak > 1 ? peak - 1 : 1); /* without the init */
     usage->processes_refused = keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max");
-    slurp(cgroup, CPU_USER, text, sizeof text);
+    slurp(cgroup, CPU_TOTAL, text, sizeof text);
     if (cgroup->tree->version == 2) {
+        usage->cpu_ns = keyed(text, "usage_usec") * 1000;
         usage->cpu_user_ns = keyed(text, "user_usec") * 1000;
         usage->cpu_system_ns = keyed(text, "system_usec") * 1000;
     } else {
-        usage->cpu_user_ns = strtoull(text, NULL, 10);
+        usage->cpu_ns = strtoull(text, NULL, 10);
+        usage->cpu_user_ns = number(cgroup, CPU_USER);
         usage->cpu_system_ns = number(cgroup, CPU_SYSTEM);
     }
     return 0;

@@ -19,7 +19,8 @@ struct cgroup_limits {
 };
 
 struct cgroup_usage {
-    uint64_t cpu_user_ns, cpu_system_ns;
+    uint64_t cpu_ns;                     /* exact */
+    uint64_t cpu_user_ns, cpu_system_ns; /* counted in ticks on v1: good for their proportion only */
     uint64_t memory_peak;
     uint32_t processes_peak;
     uint64_t oom_kills;         /* processes that the kernel's OOM killer ended */

@@ -327,7 +327,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
             end_run(broker, slot, RUN_TIMEOUT);
         } else if (slot->cpu_time_ns > 0 && cgroup_read(&slot->cgroup, &usage) == 0) {
             /* The earliest moment at which the processor time can be used up. */
-            uint64_t used = usage.cpu_user_ns + usage.cpu_system_ns - slot->before.cpu_user_ns - slot->before.cpu_system_ns;
+            uint64_t used = usage.cpu_ns - slot->before.cpu_ns;
             if (used >= slot->cpu_time_ns) {
                 end_run(broker, slot, RUN_CPU_LIMIT);
                 return;
@@ -361,6 +361,16 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
 
 /* --- the end ---------------------------------------------------------------------------------------------------- */
 
+/* The exact processor time since `before`, split as the kernel's user and system counters moved. */
+static void split_cpu(const struct cgroup_usage *before, const struct cgroup_usage *now, struct message_run_ended *verdict)
+{
+    const uint64_t total = now->cpu_ns - before->cpu_ns;
+    const uint64_t user = now->cpu_user_ns - before->cpu_user_ns, system = now->cpu_system_ns - before->cpu_system_ns;
+    const double share = user + system > 0 ? (double)user / (double)(user + system) : 1;
+    verdict->cpu_user_ns = (uint64_t)((double)total * share);
+    verdict->cpu_system_ns = total - verdict->cpu_user_ns;
+}
+
 static void judge(struct broker *broker, struct slot *slot)
 {
     struct cgroup_usage usage = slot->before;
@@ -369,11 +379,10 @@ static void judge(struct broker *broker, struct slot *slot)
 
     *v = (struct message_run_ended){.head = head_of(slot, MESSAGE_RUN_ENDED),
                                     .wall_ns = slot->ended_at - slot->started_at,
-                                    .cpu_user_ns = usage.cpu_user_ns - slot->before.cpu_user_ns,
-                                    .cpu_system_ns = usage.cpu_system_ns - slot->before.cpu_system_ns,
                                     .memory_peak = usage.memory_peak,
                                     .memory_limit = (uint64_t)broker->config->limit_memory,
                                     .processes_peak = usage.processes_peak};
+    split_cpu(&slot->before, &usage, v);
     if (usage.processes_refused > slot->before.processes_refused)
         v->limits_hit |= LIMIT_HIT_PROCESSES;
     if (!counted)
