@@ -2,11 +2,15 @@
  * never returns: it waits for the broker's messages and forks. */
 #include "zygote/zygote.h"
 
+#include <structmember.h>
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,11 +113,8 @@ static int fork_program(struct message *message)
     return channel_send(zygote.channel, &forked, sizeof forked, NULL, 0);
 }
 
-static PyObject *serve(PyObject *self, PyObject *args)
+static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback)
 {
-    PyObject *type, *value, *traceback;
-    if (!PyArg_UnpackTuple(args, "serve", 3, 3, &type, &value, &traceback))
-        _exit(1);
     /* boot.py ends with SystemError("hatchery"); anything else is a failure to boot, and PyErr_Display says which. */
     PyObject *sys = PyImport_ImportModule("sys");
     PyObject *hook = PyObject_GetAttrString(sys, "__excepthook__");
@@ -153,9 +154,62 @@ static PyObject *serve(PyObject *self, PyObject *args)
     }
 }
 
+/* serve() as a callable. A built-in function would do, but for the levels of recursion that the interpreter counts for
+ * it: a program's recursion must end at the same depth as under `python3 main.py`. What speaks the vectorcall protocol
+ * is called without counting, and then one level is what a main script has. The limited API has no names for the
+ * protocol before 3.12; its ABI is that of 3.9. */
+typedef PyObject *(*vectorcall_function)(PyObject *self, PyObject *const *args, size_t count, PyObject *names);
+
+struct takeover {
+    PyObject_HEAD
+    vectorcall_function call;
+};
+
+static PyObject *takeover_vectorcall(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    if ((count & (SIZE_MAX >> 1)) != 3) /* the top bit is a flag */
+        _exit(1);
+    if (Py_EnterRecursiveCall("") != 0)
+        _exit(1);
+    serve(args[0], args[1], args[2]);
+}
+
+static PyObject *takeover_call(PyObject *self, PyObject *args, PyObject *names)
+{
+    return PyErr_Format(PyExc_TypeError, "hatchery: for the interpreter only");
+}
+
+static PyMemberDef takeover_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct takeover, call), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot takeover_slots[] = {
+    {Py_tp_members, takeover_members},
+    {Py_tp_call, takeover_call},
+    {0, NULL},
+};
+
+static PyType_Spec takeover_spec = {
+    .name = "_hatchery.takeover",
+    .basicsize = sizeof(struct takeover),
+    .flags = Py_TPFLAGS_DEFAULT | 1UL << 11, /* Py_TPFLAGS_HAVE_VECTORCALL */
+    .slots = takeover_slots,
+};
+
+static int add_takeover(PyObject *self)
+{
+    PyObject *type = PyType_FromSpec(&takeover_spec);
+    struct takeover *takeover = type != NULL ? (struct takeover *)PyType_GenericAlloc((PyTypeObject *)type, 0) : NULL;
+    Py_XDECREF(type);
+    if (takeover == NULL)
+        return -1;
+    takeover->call = takeover_vectorcall;
+    return PyModule_AddObject(self, "serve", (PyObject *)takeover);
+}
+
 static PyMethodDef methods[] = {
     {"prepare", prepare, METH_VARARGS, NULL},
-    {"serve", serve, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -166,5 +220,8 @@ PyMODINIT_FUNC PyInit__hatchery(void)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return PyErr_SetFromErrno(PyExc_OSError);
-    return PyModule_Create(&module);
+    PyObject *self = PyModule_Create(&module);
+    if (self != NULL && add_takeover(self) != 0)
+        Py_CLEAR(self);
+    return self;
 }
