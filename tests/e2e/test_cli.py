@@ -1,9 +1,12 @@
 """The commands of the binary."""
 
 import json
+import os
 import re
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -246,17 +249,21 @@ def test_preload_of_what_does_not_exist():
     assert "no_such_module" in done.stderr.decode()
 
 
-def test_other_interpreter(make_service, tmp_path):
+@pytest.fixture
+def folder_outside_tmp():
+    """A run has a /tmp of its own, so an interpreter cannot live there."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="hatchery-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_other_interpreter(make_service, folder_outside_tmp):
     """A virtual environment is an interpreter like any other."""
-    made = subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", tmp_path / "venv"], capture_output=True)
-    if made.returncode:
-        pytest.skip(f"no venv module: {made.stderr[-200:]}")
-    for parent in (tmp_path, *tmp_path.parents):
-        if str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    site = next((tmp_path / "venv" / "lib").glob("python3*")) / "site-packages"
+    venv = folder_outside_tmp / "venv"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
+    site = next((venv / "lib").glob("python3*")) / "site-packages"
     (site / "only_here.py").write_text("value = 'of the venv'\n")
-    service = make_service(python=tmp_path / "venv" / "bin" / "python")
+    service = make_service(python=venv / "bin" / "python")
     answer = service.execute("import sys, only_here; print(only_here.value, sys.prefix != sys.base_prefix)")
     assert (answer["output"], answer["error"]) == ("of the venv True\n", None)
 
