@@ -475,6 +475,26 @@ int cgroup_population(const struct cgroup *cgroup)
     return atoi(text);
 }
 
+int cgroup_read_cpu(const struct cgroup *cgroup, struct cgroup_usage *usage)
+{
+    char text[2048];
+    slurp(cgroup, CPU_TOTAL, text, sizeof text);
+    if (text[0] == '\0') {
+        errno = EIO;
+        return -1;
+    }
+    if (cgroup->tree->version == 2) {
+        usage->cpu_ns = keyed(text, "usage_usec") * 1000;
+        usage->cpu_user_ns = keyed(text, "user_usec") * 1000;
+        usage->cpu_system_ns = keyed(text, "system_usec") * 1000;
+    } else {
+        usage->cpu_ns = strtoull(text, NULL, 10);
+        usage->cpu_user_ns = number(cgroup, CPU_USER);
+        usage->cpu_system_ns = number(cgroup, CPU_SYSTEM);
+    }
+    return 0;
+}
+
 int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
 {
     char text[2048];
@@ -489,24 +509,18 @@ int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
     uint64_t peak = number(cgroup, PIDS_PEAK);
     usage->processes_peak = (uint32_t)(peak > 1 ? peak - 1 : 1); /* without the init */
     usage->processes_refused = keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max");
-    slurp(cgroup, CPU_TOTAL, text, sizeof text);
-    if (cgroup->tree->version == 2) {
-        usage->cpu_ns = keyed(text, "usage_usec") * 1000;
-        usage->cpu_user_ns = keyed(text, "user_usec") * 1000;
-        usage->cpu_system_ns = keyed(text, "system_usec") * 1000;
-    } else {
-        usage->cpu_ns = strtoull(text, NULL, 10);
-        usage->cpu_user_ns = number(cgroup, CPU_USER);
-        usage->cpu_system_ns = number(cgroup, CPU_SYSTEM);
-    }
-    return 0;
+    return cgroup_read_cpu(cgroup, usage);
 }
 
 bool cgroup_rearm(const struct cgroup *cgroup)
 {
-    struct cgroup_usage usage;
-    if (cgroup_read(cgroup, &usage) != 0 || usage.oom_kills != 0 || usage.processes_peak > 1 ||
-        usage.processes_refused != 0 || usage.memory_refused != 0)
+    char text[2048];
+    if (cgroup->tree->version == 2) /* a group is one folder there, and most of its counters cannot be set back */
+        return false;
+    slurp(cgroup, MEMORY_EVENTS, text, sizeof text);
+    if (text[0] == '\0' || keyed(text, "oom_kill") != 0 || number(cgroup, MEMORY_FAILURES) != 0 ||
+        number(cgroup, PIDS_PEAK) > 2 /* the init and a program of one thread */ ||
+        keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max") != 0)
         return false;
     return cgroup_reset_peak(cgroup);
 }

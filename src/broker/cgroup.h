@@ -66,7 +66,10 @@ int cgroup_destroy(struct cgroup *cgroup);
 /* Processes and threads in it now; -1 with errno. */
 int cgroup_population(const struct cgroup *cgroup);
 
-/* 0, or -1 with errno. Counters run since the group was made, the peaks since the last cgroup_rearm(). */
+/* The processor times alone. 0, or -1 with errno. */
+int cgroup_read_cpu(const struct cgroup *cgroup, struct cgroup_usage *usage);
+
+/* All of it. 0, or -1 with errno. Counters run since the group was made, the peaks since the last cgroup_rearm(). */
 int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage);
 
 /* Sets the memory peak back to what is used now. False where the kernel cannot. */

@@ -231,8 +231,9 @@ static void hand_over(struct broker *broker, struct slot *slot)
     broker->served_once = true;
     broker->making_failures = 0;
     cgroup_reset_peak(&slot->cgroup);
-    if (cgroup_read(&slot->cgroup, &slot->before) != 0)
-        memset(&slot->before, 0, sizeof slot->before);
+    /* The other counters have not moved in this group: cgroup_rearm() saw to it. */
+    slot->before = (struct cgroup_usage){0};
+    cgroup_read_cpu(&slot->cgroup, &slot->before);
     client_flush(broker);
 }
 
@@ -325,7 +326,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         const uint64_t wall_deadline = slot->started_at + slot->timeout_ns;
         if (now >= wall_deadline) {
             end_run(broker, slot, RUN_TIMEOUT);
-        } else if (slot->cpu_time_ns > 0 && cgroup_read(&slot->cgroup, &usage) == 0) {
+        } else if (slot->cpu_time_ns > 0 && cgroup_read_cpu(&slot->cgroup, &usage) == 0) {
             /* The earliest moment at which the processor time can be used up. */
             uint64_t used = usage.cpu_ns - slot->before.cpu_ns;
             if (used >= slot->cpu_time_ns) {
