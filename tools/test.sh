@@ -53,7 +53,7 @@ all() {
 all "" "$build"
 
 tools/build.sh "$asan" -Db_sanitize=address,undefined -Doptimization=1 -Dwerror=false
-export ASAN_OPTIONS="${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=1}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=1:quarantine_size_mb=4}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
 all "asan-" "$asan"
 
