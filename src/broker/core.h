@@ -73,7 +73,8 @@ struct broker {
     struct slot *slots;
     uint32_t slot_count, active_max;
     uint64_t generation;
-    uint32_t making_failures; /* in a row */
+    uint32_t making_failures; /* in a row, up to a bound */
+    uint64_t make_again_at;   /* after a failure */
 };
 
 /* epoll data: what a descriptor is, of which slot, and the low bits of the generation, against stale events. */

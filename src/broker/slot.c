@@ -16,7 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAKING_MAX = 3, MAKING_FAILURES_MAX = 5 };
+enum { MAKING_MAX = 3, MAKING_BACKOFF_STEPS = 7 };
+#define MAKING_BACKOFF_NS 25000000ULL
 #define FILL_DELAY_NS 1500000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
 #define DYING_DEADLINE_NS 5000000000ULL
@@ -105,6 +106,8 @@ void slots_fill(struct broker *broker)
     uint32_t ready = 0, making = 0, running = 0;
     if (!broker->environment_warm || broker->stopping || broker->failed || broker->client_channel < 0)
         return;
+    if (broker->making_failures > 0 && now_ns() < broker->make_again_at)
+        return;
     for (uint32_t i = 0; i < broker->slot_count; i++) {
         ready += broker->slots[i].state == SLOT_READY;
         making += broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING;
@@ -122,16 +125,20 @@ void slots_fill(struct broker *broker)
 }
 
 /* A sandbox could not be made. Before the first one ever was, the machine lacks something: the service does not
- * start. Later it may be a passing want of memory: a few in a row end the service, too, rather than spin. */
+ * start. Later it is a passing want of memory or processes: it is tried again, less and less often. */
 static void make_failed(struct broker *broker, struct slot *slot, int error, const char *what)
 {
     log_event(LOG_ERROR, "sandbox.failed", LOG_I("slot", slot->index), LOG_S("step", what),
               LOG_S("error", strerror(error)));
-    if (!broker->served_once || ++broker->making_failures >= MAKING_FAILURES_MAX) {
+    if (!broker->served_once) {
         struct error err;
         error_set(&err, error, "sandbox: the step \"%s\" failed; `hatchery doctor` tells what this machine lacks", what);
         broker_fail(broker, &err);
+        return;
     }
+    if (broker->making_failures < MAKING_BACKOFF_STEPS)
+        broker->making_failures++;
+    broker->fill_at = broker->make_again_at = now_ns() + (MAKING_BACKOFF_NS << broker->making_failures);
 }
 
 static int make_pipes(const struct broker *broker, struct slot *slot, int theirs[3])
