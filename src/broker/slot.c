@@ -79,6 +79,23 @@ static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error
     return 0;
 }
 
+/* A sandbox could not be made. Before the first one ever was, the machine lacks something: the service does not
+ * start. Later it is a passing want of memory or processes: it is tried again, less and less often. */
+static void make_failed(struct broker *broker, struct slot *slot, int error, const char *what)
+{
+    log_event(LOG_ERROR, "sandbox.failed", LOG_I("slot", slot->index), LOG_S("step", what),
+              LOG_S("error", strerror(error)));
+    if (!broker->served_once) {
+        struct error err;
+        error_set(&err, error, "sandbox: the step \"%s\" failed; `hatchery doctor` tells what this machine lacks", what);
+        broker_fail(broker, &err);
+        return;
+    }
+    if (broker->making_failures < MAKING_BACKOFF_STEPS)
+        broker->making_failures++;
+    broker->fill_at = broker->make_again_at = now_ns() + (MAKING_BACKOFF_NS << broker->making_failures);
+}
+
 static void make(struct broker *broker, struct slot *slot)
 {
     struct error err;
@@ -89,7 +106,11 @@ static void make(struct broker *broker, struct slot *slot)
     slot->made_at = now_ns();
     slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
     if (prepare_cgroup(broker, slot, &err) != 0) {
-        broker_fail(broker, &err);
+        if (!broker->served_once)
+            broker_fail(broker, &err);
+        else
+            make_failed(broker, slot, err.code, err.text);
+        slot->deadline = 0;
         return;
     }
     struct message_nest_make make_nest = {.head = head_of(slot, MESSAGE_NEST_MAKE)};
@@ -122,23 +143,6 @@ void slots_fill(struct broker *broker)
             making++;
         }
     }
-}
-
-/* A sandbox could not be made. Before the first one ever was, the machine lacks something: the service does not
- * start. Later it is a passing want of memory or processes: it is tried again, less and less often. */
-static void make_failed(struct broker *broker, struct slot *slot, int error, const char *what)
-{
-    log_event(LOG_ERROR, "sandbox.failed", LOG_I("slot", slot->index), LOG_S("step", what),
-              LOG_S("error", strerror(error)));
-    if (!broker->served_once) {
-        struct error err;
-        error_set(&err, error, "sandbox: the step \"%s\" failed; `hatchery doctor` tells what this machine lacks", what);
-        broker_fail(broker, &err);
-        return;
-    }
-    if (broker->making_failures < MAKING_BACKOFF_STEPS)
-        broker->making_failures++;
-    broker->fill_at = broker->make_again_at = now_ns() + (MAKING_BACKOFF_NS << broker->making_failures);
 }
 
 static int make_pipes(const struct broker *broker, struct slot *slot, int theirs[3])
