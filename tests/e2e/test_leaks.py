@@ -68,10 +68,10 @@ def load(service, runs, seed):
     return wrong
 
 
-def no_more(before, after):
+def no_more(service, before, after):
     """Fails when more is held than before. A slot is made when it is first needed, and then kept: the one thing that
     may have grown, up to the number of slots that the settings give."""
-    hierarchies = len({folder.split("/hatchery-")[0] for folder in audit.cgroup_folders("/hatchery-")})
+    hierarchies = len({folder.split("/hatchery-")[0] for folder in service.cgroups()})
     new_slots = (after["cgroups"] - before["cgroups"]) // hierarchies
     if new_slots == 0:
         assert after == before
@@ -102,7 +102,7 @@ def test_nothing_is_left(make_service):
     if after["processes"] != before["processes"]:
         print(service.tree(), service.log_tail(20))
     print(f"{RUNS} runs in {took:.1f} s; {before}; memory {memory_before} then {memory_after}")
-    no_more(before, after)
+    no_more(service, before, after)
     for role, size in memory_after.items():
         assert size - memory_before[role] <= GROWTH, f"{role} grew from {memory_before[role]} to {size} bytes"
     service.canary()
