@@ -38,6 +38,7 @@ struct slot {
     struct cgroup_usage before; /* counters at READY: what the making cost is not the program's */
     int wait_status;
     bool program_over;
+    bool nest_pending;    /* the incubator owes an answer: the init may exist without our knowing */
     bool fork_pending;    /* the zygote owes an answer: the program may exist without our knowing */
     uint32_t kill_reason; /* enum run_outcome; 0: it ended by itself */
     bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */

@@ -100,7 +100,7 @@ static void make(struct broker *broker, struct slot *slot)
 {
     struct error err;
     slot->generation = ++broker->generation;
-    slot->program_over = slot->started = slot->fork_pending = false;
+    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = false;
     slot->kill_reason = 0;
     slot->setup_ns = slot->started_at = slot->ended_at = 0;
     slot->made_at = now_ns();
@@ -120,6 +120,7 @@ static void make(struct broker *broker, struct slot *slot)
         return;
     }
     slot->state = SLOT_NESTING;
+    slot->nest_pending = true;
 }
 
 void slots_fill(struct broker *broker)
@@ -170,12 +171,19 @@ static int make_pipes(const struct broker *broker, struct slot *slot, int theirs
            fcntl(slot->err, F_SETFL, O_NONBLOCK);
 }
 
+static void kill_all(struct slot *slot);
+
 void slot_nest_made(struct broker *broker, struct message *message)
 {
     const struct message_nest_made *made = &message->nest_made;
     struct slot *slot = slot_named(broker, &message->head);
-    if (slot == NULL || slot->state != SLOT_NESTING || (made->pid > 0) != (message->fd_count == 1)) {
+    if (slot == NULL || !slot->nest_pending || (made->pid > 0) != (message->fd_count == 1)) {
         broker_lose_environment(broker, "the incubator broke the protocol");
+        return;
+    }
+    slot->nest_pending = false;
+    if (made->pid <= 0 && slot->state != SLOT_NESTING) {
+        slot_init_ended(broker, slot); /* abandoned meanwhile, and waited for this answer */
         return;
     }
     if (made->pid <= 0) {
@@ -189,6 +197,14 @@ void slot_nest_made(struct broker *broker, struct message *message)
     slot->init = made->pid;
     slot->init_pidfd = message->fds[0];
     message->fds[0] = -1;
+    if (slot->state != SLOT_NESTING) { /* abandoned meanwhile */
+        if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) != 0) {
+            process_end(&slot->init, &slot->init_pidfd);
+            slot_init_ended(broker, slot);
+        }
+        kill_all(slot);
+        return;
+    }
     int theirs[3] = {-1, -1, -1};
     struct message_program_fork fork_program = {.head = head_of(slot, MESSAGE_PROGRAM_FORK)};
     bool sent = false;
@@ -477,8 +493,8 @@ void slot_init_ended(struct broker *broker, struct slot *slot)
         if (slot->state == SLOT_NESTING || slot->state == SLOT_FORKING)
             slot_abandon(broker, slot);
     }
-    if (slot->program != 0 || slot->fork_pending)
-        return; /* its own event comes, or the zygote's answer */
+    if (slot->program != 0 || slot->nest_pending || slot->fork_pending)
+        return; /* its own event comes, or its maker's answer */
     if (slot->state == SLOT_DYING) {
         if (slot->started)
             judge(broker, slot);
@@ -507,7 +523,7 @@ void slot_abandon(struct broker *broker, struct slot *slot)
 void slots_forget_makers(struct broker *broker)
 {
     for (uint32_t i = 0; i < broker->slot_count; i++) {
-        broker->slots[i].announced = broker->slots[i].fork_pending = false;
+        broker->slots[i].announced = broker->slots[i].nest_pending = broker->slots[i].fork_pending = false;
         if (broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING)
             slot_abandon(broker, &broker->slots[i]);
     }
