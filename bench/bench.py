@@ -23,6 +23,7 @@ PROGRAM = 'print("Hello, World!")\nprint("Sum:", sum(range(10)))\n'
 OUTPUT = "Hello, World!\nSum: 45\n"
 PYTHON = "/usr/bin/python3"
 CLIENTS = 8
+REST = 0.02  # seconds between the requests of a client that does not keep the service busy
 TIMEOUT = 0.3
 BIG_OUTPUT = 10_000_000
 MEBIBYTE = 1 << 20
@@ -143,11 +144,11 @@ class BareFork:
         self.process.wait()
 
 
-def measure_load(options, server, clients, seconds):
+def measure_load(options, server, clients, seconds, rest=0):
     body = json.dumps({"code": PROGRAM})
     expected = json.dumps({"output": OUTPUT}, separators=(",", ":"))[1:-1]
     result = subprocess.run(
-        [options.load, str(server.port), str(clients), str(seconds), body, expected],
+        [options.load, str(server.port), str(clients), str(seconds), body, expected, str(rest)],
         capture_output=True,
         text=True,
     )
@@ -202,6 +203,7 @@ def run_rounds(options, hatchery, fastapi, bare):
         one = {
             "bare": bare.measure(options.seconds, 1),
             "hatchery": measure_load(options, hatchery, 1, options.seconds),
+            "rested": measure_load(options, hatchery, 1, options.seconds, REST),
             "fastapi": measure_load(options, fastapi, 1, options.seconds),
         }
         many = {
@@ -287,7 +289,9 @@ def tabulate(results, table):
     for who, name in (("bare", "bare fork"), ("hatchery", "hatchery"), ("fastapi", "FastAPI, a Python a run")):
         p50, p99 = median(latency, who, "p50"), median(latency, who, "p99")
         table.add(f"hello world, 1 client: {name}", f"p50 {milliseconds(p50)}  p99 {milliseconds(p99)}")
-    p50 = {who: median(latency, who, "p50") for who in ("bare", "hatchery", "fastapi")}
+    p50 = {who: median(latency, who, "p50") for who in ("bare", "hatchery", "rested", "fastapi")}
+    rested = f"p50 {milliseconds(p50['rested'])}  p99 {milliseconds(median(latency, 'rested', 'p99'))}"
+    table.add(f"  hatchery, {REST * 1000:.0f} ms between requests", rested, f"{p50['rested'] / p50['bare']:.2f} x")
     to_bare, to_fastapi = p50["hatchery"] / p50["bare"], p50["fastapi"] / p50["hatchery"]
     table.add("  p50, hatchery to bare fork", "", f"{to_bare:.2f} x", "<= 1.0 x", to_bare <= 1.0)
     table.add("  p50, FastAPI to hatchery", "", f"{to_fastapi:.1f} x", ">= 15 x", to_fastapi >= 15)

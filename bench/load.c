@@ -2,7 +2,9 @@
  * and prints one JSON object: how many answers, how fast. In C, so that the client costs next to nothing of what it
  * measures. An answer that is not 200, or lacks the expected text, is counted as wrong.
  *
- *   load PORT CONNECTIONS SECONDS BODY EXPECTED */
+ *   load PORT CONNECTIONS SECONDS BODY EXPECTED [REST]
+ *
+ * With REST the only connection rests so many seconds after each answer. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,6 +34,7 @@ static const char *expected;
 static struct connection connections[CONNECTIONS_MAX];
 static uint32_t samples[SAMPLES_MAX]; /* nanoseconds / 16 */
 static size_t sample_count, wrong_count;
+static struct timespec rest;
 
 static uint64_t now_ns(void)
 {
@@ -125,6 +128,8 @@ static void load(int epoll, size_t count, uint64_t end_ns)
             if (!read_answer(connection))
                 continue;
             take_sample(connection);
+            if (rest.tv_nsec > 0)
+                nanosleep(&rest, NULL);
             if (now_ns() < end_ns)
                 send_request(connection);
             else
@@ -147,13 +152,14 @@ static double quantile(double q)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
-        fprintf(stderr, "usage: load PORT CONNECTIONS SECONDS BODY EXPECTED\n");
+    size_t count = argc >= 6 ? strtoul(argv[2], NULL, 10) : 0;
+    double pause = argc == 7 ? strtod(argv[6], NULL) : 0;
+    if (argc > 7 || count == 0 || count > CONNECTIONS_MAX || pause < 0 || pause >= 1 ||
+        (pause > 0 && count > 1)) {
+        fprintf(stderr, "usage: load PORT CONNECTIONS SECONDS BODY EXPECTED [REST]\n");
         return 2;
     }
-    size_t count = strtoul(argv[2], NULL, 10);
-    if (count == 0 || count > CONNECTIONS_MAX)
-        return 2;
+    rest.tv_nsec = (long)(pause * 1e9);
     expected = argv[5];
     int size = snprintf(request, sizeof request,
                         "POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
