@@ -253,6 +253,9 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
     case WATCH_OUTPUT:
         output_readable(broker);
         break;
+    case WATCH_SLOT_OOM:
+        slot_out_of_memory(broker, &broker->slots[index]);
+        break;
     case WATCH_SLOT_INIT:
         if (slot->init != 0)
             slot_init_ended(broker, slot);
@@ -374,6 +377,8 @@ static int prepare(struct broker *broker, struct error *err)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1); /* without a meaning yet; their default is to kill */
+    sigaddset(&set, SIGUSR2);
     sigprocmask(SIG_BLOCK, &set, NULL);
     broker->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     broker->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -392,11 +393,25 @@ static int open_counters(struct cgroup *cgroup, struct error *err)
     return 0;
 }
 
+/* v1 kills one process and lets its siblings be: the broker has to hear of it to end the run. */
+static int watch_oom(struct cgroup *cgroup, struct error *err)
+{
+    char path[PATH_MAX + 64], text[32];
+    if (cgroup->tree->version == 2)
+        return 0;
+    cgroup->oom_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (cgroup->oom_event < 0)
+        return error_set(err, errno, "eventfd");
+    group_path(cgroup->tree, hierarchy_of(cgroup->tree, "memory"), cgroup->index, "cgroup.event_control", path, sizeof path);
+    snprintf(text, sizeof text, "%d %d", cgroup->oom_event, cgroup->files[MEMORY_EVENTS]);
+    return write_text(path, text) == 0 ? 0 : error_set(err, errno, "cgroup: %s", path);
+}
+
 int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct cgroup_limits *limits,
                   struct cgroup *cgroup, struct error *err)
 {
     char path[PATH_MAX + 64];
-    *cgroup = (struct cgroup){.tree = tree, .index = index};
+    *cgroup = (struct cgroup){.tree = tree, .index = index, .oom_event = -1};
     for (int i = 0; i < CGROUP_FILES_MAX; i++)
         cgroup->files[i] = -1;
     for (int i = 0; i < tree->count; i++) {
@@ -413,7 +428,7 @@ int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct c
         }
         cgroup->procs[cgroup->procs_count++] = fd;
     }
-    if (set_limits(tree, index, limits, err) == 0 && open_counters(cgroup, err) == 0)
+    if (set_limits(tree, index, limits, err) == 0 && open_counters(cgroup, err) == 0 && watch_oom(cgroup, err) == 0)
         return 0;
 fail:
     cgroup_destroy(cgroup);
@@ -426,6 +441,9 @@ int cgroup_destroy(struct cgroup *cgroup)
     for (int i = 0; i < cgroup->procs_count; i++)
         close(cgroup->procs[i]);
     cgroup->procs_count = 0;
+    if (cgroup->oom_event >= 0)
+        close(cgroup->oom_event);
+    cgroup->oom_event = -1;
     for (int i = 0; i < CGROUP_FILES_MAX; i++) {
         if (cgroup->files[i] >= 0)
             close(cgroup->files[i]);
@@ -462,6 +480,12 @@ static uint64_t keyed(const char *text, const char *key)
         if (strncmp(line, key, n) == 0 && line[n] == ' ')
             return strtoull(line + n + 1, NULL, 10);
     return 0;
+}
+
+uint64_t cgroup_oom_kills(const struct cgroup *cgroup)
+{
+    char text[2048];
+    return keyed(slurp(cgroup, MEMORY_EVENTS, text, sizeof text), "oom_kill");
 }
 
 int cgroup_population(const struct cgroup *cgroup)

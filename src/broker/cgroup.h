@@ -47,6 +47,7 @@ struct cgroup {
     int procs[MESSAGE_FDS_MAX]; /* cgroup.procs of each hierarchy, for the processes that move in */
     int procs_count;
     int files[CGROUP_FILES_MAX]; /* counters, see cgroup.c */
+    int oom_event;               /* v1: becomes readable when memory runs out; -1 on v2, where the kernel kills all */
 };
 
 /* Finds the hierarchies, removes what dead services left, makes the service's own group. On v2 this may move the
@@ -59,6 +60,9 @@ void cgroup_tree_close(struct cgroup_tree *tree);
 /* Makes the group of slot `index` with its limits. 0, or -1 with `err`; nothing is left then. */
 int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct cgroup_limits *limits,
                   struct cgroup *cgroup, struct error *err);
+
+/* How many processes the kernel's OOM killer has ended in it. */
+uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
 
 /* Removes it. 0, or -1 with errno (EBUSY while something lives in it). */
 int cgroup_destroy(struct cgroup *cgroup);

@@ -40,6 +40,7 @@ struct slot {
     bool program_over;
     bool nest_pending;    /* the incubator owes an answer: the init may exist without our knowing */
     bool fork_pending;    /* the zygote owes an answer: the program may exist without our knowing */
+    uint32_t oom_checks;  /* times left to look whether the OOM killer has ended somebody */
     uint32_t kill_reason; /* enum run_outcome; 0: it ended by itself */
     bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */
     struct message_run_ended verdict;
@@ -78,9 +79,10 @@ struct broker {
     uint64_t make_again_at;   /* after a failure */
 };
 
-/* epoll data: what a descriptor is, of which slot, and the low bits of the generation, against stale events. */
+/* epoll data: what a descriptor is, of which slot, and, from WATCH_SLOT_INIT on, the low bits of the generation, against
+ * stale events. */
 enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_INCUBATOR, WATCH_INCUBATOR_PID, WATCH_ZYGOTE,
-             WATCH_ZYGOTE_PID, WATCH_OUTPUT, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
+             WATCH_ZYGOTE_PID, WATCH_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
 
 uint64_t now_ns(void);
 int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot);
@@ -95,6 +97,7 @@ void slot_nest_made(struct broker *broker, struct message *message);
 void slot_program_forked(struct broker *broker, const struct message *message);
 void slot_program_says(struct broker *broker, struct slot *slot);
 void slot_program_ended(struct broker *broker, struct slot *slot);
+void slot_out_of_memory(struct broker *broker, struct slot *slot);
 void slot_init_ended(struct broker *broker, struct slot *slot);
 void slot_start(struct broker *broker, const struct message_run_start *start);
 void slot_kill_run(struct broker *broker, const struct message_run_kill *kill);

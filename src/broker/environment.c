@@ -71,6 +71,12 @@ static int probe_interpreter(struct environment_plan *plan, const char *python, 
     size_t count = 0;
     for (char *line; (line = strtok_r(NULL, "\n", &save)) != NULL && count < PATHS_MAX;)
         lines[count++] = line;
+    static const char *const covered[] = {"/tmp/", "/dev/", "/proc/", "/sandbox/"};
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < sizeof covered / sizeof covered[0]; j++)
+            if (strncmp(lines[i], covered[j], strlen(covered[j])) == 0)
+                return error_set(err, 0, "python %s: it needs %s, but a program has a %.*s of its own; move the interpreter elsewhere", python,
+                                 lines[i], (int)strlen(covered[j]) - 1, covered[j]);
     for (size_t i = 0; i < count; i++) /* prefixes first: what lies below them needs no mount of its own */
         if (strcmp(lines[i], "/") == 0 || add_path(plan, lines[i]) != 0)
             return error_set(err, 0, "python %s: it needs %s, which cannot be shown to programs alone", python, lines[i]);

@@ -18,6 +18,8 @@
 
 enum { MAKING_MAX = 3, MAKING_BACKOFF_STEPS = 7 };
 #define MAKING_BACKOFF_NS 25000000ULL
+enum { OOM_CHECKS = 100 };
+#define OOM_CHECK_NS 2000000ULL
 #define FILL_DELAY_NS 1500000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
 #define DYING_DEADLINE_NS 5000000000ULL
@@ -76,6 +78,8 @@ static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error
         return -1;
     slot->has_cgroup = true;
     slot->announced = false;
+    if (slot->cgroup.oom_event >= 0 && broker_watch(broker, slot->cgroup.oom_event, EPOLLIN, WATCH_SLOT_OOM, slot) != 0)
+        return error_set(err, errno, "epoll_ctl");
     return 0;
 }
 
@@ -101,7 +105,7 @@ static void make(struct broker *broker, struct slot *slot)
     struct error err;
     slot->generation = ++broker->generation;
     slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = false;
-    slot->kill_reason = 0;
+    slot->kill_reason = slot->oom_checks = 0;
     slot->setup_ns = slot->started_at = slot->ended_at = 0;
     slot->made_at = now_ns();
     slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
@@ -346,6 +350,17 @@ void slot_kill_run(struct broker *broker, const struct message_run_kill *kill)
         end_run(broker, slot, kill->reason == KILL_OUTPUT_LIMIT ? RUN_OUTPUT_LIMIT : RUN_CANCELLED);
 }
 
+/* The event comes when memory has run out, just before the kernel looks for whom to kill, or finds some after all. */
+void slot_out_of_memory(struct broker *broker, struct slot *slot)
+{
+    uint64_t count;
+    if (read(slot->cgroup.oom_event, &count, sizeof count) != (ssize_t)sizeof count || slot->state != SLOT_RUNNING ||
+        slot->kill_reason != 0)
+        return;
+    slot->oom_checks = OOM_CHECKS;
+    slot->deadline = now_ns() + OOM_CHECK_NS;
+}
+
 void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
 {
     struct cgroup_usage usage;
@@ -353,6 +368,11 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         const uint64_t wall_deadline = slot->started_at + slot->timeout_ns;
         if (now >= wall_deadline) {
             end_run(broker, slot, RUN_TIMEOUT);
+        } else if (slot->oom_checks > 0 && cgroup_oom_kills(&slot->cgroup) > 0) {
+            end_run(broker, slot, RUN_MEMORY_LIMIT);
+        } else if (slot->oom_checks > 0) {
+            slot->oom_checks--;
+            slot->deadline = slot->oom_checks > 0 ? now + OOM_CHECK_NS : wall_deadline;
         } else if (slot->cpu_time_ns > 0 && cgroup_read_cpu(&slot->cgroup, &usage) == 0) {
             /* The earliest moment at which the processor time can be used up. */
             uint64_t used = usage.cpu_ns - slot->before.cpu_ns;
@@ -526,6 +546,8 @@ void slots_forget_makers(struct broker *broker)
         broker->slots[i].announced = broker->slots[i].nest_pending = broker->slots[i].fork_pending = false;
         if (broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING)
             slot_abandon(broker, &broker->slots[i]);
+        else if (broker->slots[i].state == SLOT_DYING && broker->slots[i].init == 0)
+            slot_init_ended(broker, &broker->slots[i]); /* it waited for an answer that nobody gives any more */
     }
 }
 
