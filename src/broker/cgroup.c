@@ -349,7 +349,7 @@ static int set_limits(const struct cgroup_tree *tree, uint32_t index, const stru
     const long period = 100000; /* microseconds */
     /* The kernel counts whole pages. */
     snprintf(memory, sizeof memory, "%llu", (unsigned long long)(limits->memory / 4096 * 4096));
-    snprintf(pids, sizeof pids, "%u", limits->processes + 1);
+    snprintf(pids, sizeof pids, "%u", limits->processes + CGROUP_OWN_PROCESSES);
     bool swap_optional = !host_swaps();
 
     if (tree->version == 2) {
@@ -531,7 +531,7 @@ int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
     usage->memory_refused = cgroup->tree->version == 2 ? keyed(text, "max") : number(cgroup, MEMORY_FAILURES);
     usage->memory_peak = number(cgroup, MEMORY_PEAK);
     uint64_t peak = number(cgroup, PIDS_PEAK);
-    usage->processes_peak = (uint32_t)(peak > 1 ? peak - 1 : 1); /* without the init */
+    usage->processes_peak = (uint32_t)(peak > CGROUP_OWN_PROCESSES ? peak - CGROUP_OWN_PROCESSES : 1);
     usage->processes_refused = keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max");
     return cgroup_read_cpu(cgroup, usage);
 }
@@ -543,7 +543,7 @@ bool cgroup_rearm(const struct cgroup *cgroup)
         return false;
     slurp(cgroup, MEMORY_EVENTS, text, sizeof text);
     if (text[0] == '\0' || keyed(text, "oom_kill") != 0 || number(cgroup, MEMORY_FAILURES) != 0 ||
-        number(cgroup, PIDS_PEAK) > 2 /* the init and a program of one thread */ ||
+        number(cgroup, PIDS_PEAK) > CGROUP_OWN_PROCESSES + 1 /* a program of one thread */ ||
         keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max") != 0)
         return false;
     return cgroup_reset_peak(cgroup);

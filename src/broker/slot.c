@@ -493,8 +493,8 @@ void slot_program_ended(struct broker *broker, struct slot *slot)
             slot->ended_at = now_ns();
         slot->state = SLOT_DYING;
         slot->deadline = now_ns() + DYING_DEADLINE_NS;
-        /* Only the init is left: nothing can write to the pipes any more, so the answer need not wait for its end. */
-        if (cgroup_population(&slot->cgroup) <= 1)
+        /* Only our own are left: nothing can write to the pipes any more, so the answer need not wait for its end. */
+        if (cgroup_population(&slot->cgroup) <= CGROUP_OWN_PROCESSES)
             judge(broker, slot);
         kill_all(slot);
     }

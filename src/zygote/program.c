@@ -142,6 +142,8 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     if (failed != NULL)
         fail(failed);
 
+    if (holder_start() != 0)
+        fail("holder");
     /* Sealed. What follows is the interpreter's own after-fork work (it seeds random, renews locks), then a warm-up. */
     PyOS_AfterFork_Child();
     if (PyErr_Occurred() || program_warm() != 0 || renew_main(zygote) != 0)

@@ -24,6 +24,9 @@ struct zygote {
 /* program.c: forks a program into the nest of `message` (fds as PROGRAM_FORK says). Returns its pid, or -1 with errno. */
 pid_t program_fork(struct zygote *zygote, const struct message *message);
 
+/* holder.c: starts a process that keeps this one's memory alive beyond its end. 0, or -1 with errno. */
+int holder_start(void);
+
 /* finish.c: what the interpreter does between the last line of main.py and the end of the process, as cheaply as what
  * the program did allows. `ok` says whether main.py ended without an exception; else one is set. Never returns. */
 _Noreturn void program_finish(int ok);
