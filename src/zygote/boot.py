@@ -28,9 +28,9 @@ def boot():
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     main.__builtins__ = sys.modules["builtins"]
-    import importlib.machinery
+    from _frozen_importlib_external import SourceFileLoader
 
-    main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
+    main.__loader__ = SourceFileLoader("__main__", path)
     main.__file__ = path
     main.__cached__ = None
     namespace = main.__dict__
@@ -54,12 +54,10 @@ def boot():
     gc.freeze()
 
 
-# Small, common modules: importing them takes a fresh interpreter longer than running most programs.
-COMMON = ["abc", "argparse", "asyncio", "base64", "bisect", "collections", "contextlib", "copy", "csv", "dataclasses",
-          "datetime", "decimal", "enum", "fractions", "functools", "glob", "hashlib", "heapq", "inspect", "io",
-          "itertools", "json", "logging", "math", "operator", "os", "pathlib", "pickle", "random", "re", "shutil",
-          "statistics", "string", "struct", "subprocess", "tempfile", "textwrap", "threading", "time", "traceback",
-          "types", "typing", "unittest", "uuid", "warnings", "zlib"]
+# What many programs import, few pages, and nothing that does work at every fork (threading, logging). Every page more makes
+# every run dearer: what else an environment's programs need is the setting "preload".
+COMMON = ["bisect", "collections", "contextlib", "copy", "datetime", "functools", "heapq", "itertools", "json", "math",
+          "operator", "random", "re", "string", "time"]
 
 boot()
 raise SystemError("hatchery")

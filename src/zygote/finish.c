@@ -14,10 +14,11 @@ enum { EXIT_FLUSH_FAILED = 120 }; /* as CPython's Py_RunMain() */
 
 static PyObject *get_objects, *freeze, *io_base;
 /* What there is to do at the end is asked first: the answer is nearly always "nothing", and much cheaper. */
-static PyObject *threading, *count_threads, *thread_callbacks; /* _thread._count(), threading._threading_atexits */
-static PyObject *atexit_module, *count_callbacks;              /* atexit._ncallbacks() */
-static PyObject *logging, *log_handlers;                       /* logging._handlerList */
-static Py_ssize_t thread_callbacks_before, log_handlers_before;
+static PyObject *count_threads;                     /* _thread._count() */
+static Py_ssize_t thread_callbacks_before;          /* of threading._threading_atexits, where it was preloaded */
+static PyObject *atexit_module, *count_callbacks;   /* atexit._ncallbacks() */
+static PyObject *logging, *log_handlers;            /* logging._handlerList; NULL where it was not preloaded */
+static Py_ssize_t log_handlers_before;
 static PyTypeObject *lazy_types[3]; /* generator, coroutine, async generator */
 
 static PyTypeObject *type_named(const char *name)
@@ -36,27 +37,47 @@ static PyObject *attribute(const char *module_name, const char *name)
     return value;
 }
 
-/* logging registers its shutdown when it is imported, which the zygote did: the program's own callbacks are then the
- * only ones, and logging's turn comes after them, as it would be. */
+/* A module that somebody has imported, or NULL; borrowed. */
+static PyObject *imported(const char *name)
+{
+    return PyDict_GetItemString(PyImport_GetModuleDict(), name);
+}
+
+static Py_ssize_t count_thread_callbacks(PyObject *threading)
+{
+    PyObject *list = PyObject_GetAttrString(threading, "_threading_atexits");
+    Py_ssize_t count = list != NULL ? PyList_Size(list) : -1;
+    Py_XDECREF(list);
+    PyErr_Clear();
+    return count;
+}
+
+/* logging registers its shutdown when it is imported. Where the zygote did that, the callback is taken back: the
+ * program's own are then the only ones, and logging's turn comes after them, as it would. */
+static int prepare_logging(void)
+{
+    if (imported("logging") == NULL)
+        return 0;
+    logging = PyImport_ImportModule("logging");
+    log_handlers = attribute("logging", "_handlerList");
+    PyObject *shutdown = attribute("logging", "shutdown");
+    PyObject *none = shutdown != NULL ? PyObject_CallMethod(atexit_module, "unregister", "O", shutdown) : NULL;
+    Py_XDECREF(shutdown);
+    Py_XDECREF(none);
+    if (logging == NULL || log_handlers == NULL || none == NULL)
+        return -1;
+    log_handlers_before = PyList_Size(log_handlers);
+    return 0;
+}
+
 static int prepare_callbacks(void)
 {
-    threading = PyImport_ImportModule("threading");
-    atexit_module = PyImport_ImportModule("atexit");
-    logging = PyImport_ImportModule("logging");
+    PyObject *threading = imported("threading");
+    thread_callbacks_before = threading != NULL ? count_thread_callbacks(threading) : 0;
     count_threads = attribute("_thread", "_count");
+    atexit_module = PyImport_ImportModule("atexit");
     count_callbacks = attribute("atexit", "_ncallbacks");
-    log_handlers = attribute("logging", "_handlerList");
-    thread_callbacks = attribute("threading", "_threading_atexits");
-    PyObject *shutdown = attribute("logging", "shutdown");
-    if (threading == NULL || atexit_module == NULL || logging == NULL || count_threads == NULL || count_callbacks == NULL ||
-        log_handlers == NULL || thread_callbacks == NULL || shutdown == NULL)
-        return -1;
-    PyObject *none = PyObject_CallMethod(atexit_module, "unregister", "O", shutdown);
-    Py_DECREF(shutdown);
-    Py_XDECREF(none);
-    thread_callbacks_before = PyList_Size(thread_callbacks);
-    log_handlers_before = PyList_Size(log_handlers);
-    return none != NULL ? 0 : -1;
+    return count_threads != NULL && atexit_module != NULL && count_callbacks != NULL ? prepare_logging() : -1;
 }
 
 int finish_prepare(void)
@@ -153,10 +174,23 @@ static long call_for_int(PyObject *function)
     return value;
 }
 
-/* With no thread alive, and nothing new registered for their end, threading._shutdown() has no effect. */
-static bool threads_to_wait_for(void)
+static void call_method(PyObject *module, const char *function)
 {
-    return call_for_int(count_threads) != 0 || PyList_Size(thread_callbacks) != thread_callbacks_before;
+    PyObject *result = PyObject_CallMethod(module, function, NULL);
+    if (result == NULL)
+        PyErr_WriteUnraisable(module);
+    Py_XDECREF(result);
+}
+
+/* Waits for the program's threads. With none alive, and nothing new registered for their end, there is nothing to do. */
+static void wait_for_threads(void)
+{
+    PyObject *threading = imported("threading");
+    if (call_for_int(count_threads) != 0 ||
+        (threading != NULL && count_thread_callbacks(threading) != thread_callbacks_before)) {
+        if (threading != NULL)
+            call_method(threading, "_shutdown");
+    }
 }
 
 /* As CPython's flush_std_files(): a stream that is None or closed is fine. */
@@ -181,7 +215,7 @@ static int flush_stream(const char *name, bool report)
 
 void finish_warm(void)
 {
-    threads_to_wait_for();
+    wait_for_threads(); /* there are none */
     call_for_int(count_callbacks);
     needs_finalization();
     flush_stream("stdout", false);
@@ -189,14 +223,6 @@ void finish_warm(void)
     fflush(NULL);
     Py_XDECREF(PyObject_CallObject(freeze, NULL)); /* needs_finalization() then sees the program's own objects only */
     PyErr_Clear();
-}
-
-static void call_method(PyObject *module, const char *function)
-{
-    PyObject *result = PyObject_CallMethod(module, function, NULL);
-    if (result == NULL)
-        PyErr_WriteUnraisable(module);
-    Py_XDECREF(result);
 }
 
 /* As CPython's handle_system_exit(): None is 0, an integer itself, anything else is printed and 1. */
@@ -244,11 +270,10 @@ _Noreturn void program_finish(int ok)
         PyErr_Print(); /* a SystemExit out of the program's own excepthook ends the process in here */
         exit_code = 1;
     }
-    if (threads_to_wait_for())
-        call_method(threading, "_shutdown");
+    wait_for_threads();
     if (call_for_int(count_callbacks) != 0)
         call_method(atexit_module, "_run_exitfuncs");
-    if (PyList_Size(log_handlers) != log_handlers_before)
+    if (log_handlers != NULL && PyList_Size(log_handlers) != log_handlers_before)
         call_method(logging, "shutdown");
     if (needs_finalization()) { /* flushes the streams, too */
         if (Py_FinalizeEx() != 0)
