@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Ours in every run: the init and the holder (zygote/holder.c). Limits and peaks are told without them. */
-enum { CGROUP_OWN_PROCESSES = 2 };
+/* Ours in every run: the holder (zygote/holder.c). Limits and peaks are told without it. */
+enum { CGROUP_OWN_PROCESSES = 1 };
 
 struct cgroup_limits {
     uint64_t memory;    /* bytes, swap included */

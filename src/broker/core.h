@@ -26,7 +26,7 @@ struct slot {
     uint64_t generation;
     struct cgroup cgroup;
     bool has_cgroup;
-    bool announced; /* the zygote and the incubator know the cgroup's files */
+    bool announced; /* the zygote knows the cgroup's files */
 
     pid_t init, program; /* children of ours; 0: none, or reaped */
     int init_pidfd, program_pidfd;

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAKING_MAX = 3, MAKING_BACKOFF_STEPS = 7 };
+enum { MAKING_MAX = 4, MAKING_BACKOFF_STEPS = 7 };
 #define MAKING_BACKOFF_NS 25000000ULL
 enum { OOM_CHECKS = 100 };
 #define OOM_CHECK_NS 2000000ULL
@@ -59,8 +59,7 @@ static int announce(struct broker *broker, struct slot *slot)
     struct message_slot_add add = {.head = head_of(slot, MESSAGE_SLOT_ADD),
                                    .procs_count = (uint32_t)slot->cgroup.procs_count};
     const struct environment *env = &broker->environment;
-    if (channel_send(env->incubator_channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0 ||
-        channel_send(env->zygote_channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
+    if (channel_send(env->zygote_channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
         return -1;
     slot->announced = true;
     return 0;

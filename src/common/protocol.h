@@ -8,7 +8,7 @@
  *
  *   broker > front       SANDBOX_READY, SANDBOX_GONE, RUN_ENDED
  *   front > broker       RUN_START, RUN_KILL
- *   broker > incubator   SLOT_ADD, NEST_MAKE
+ *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
  *   broker > zygote      SLOT_ADD, PROGRAM_FORK
  *   zygote > broker      ZYGOTE_WARM, PROGRAM_FORKED

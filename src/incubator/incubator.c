@@ -17,37 +17,35 @@
 
 enum { SLOTS_MAX = 2048 };
 
-static struct nest_slot slots[SLOTS_MAX];
+/* An empty network namespace for each slot, used by one nest after the other: making one for every run would cost more
+ * than all the rest. Made when the slot is first used; 0: not yet. */
+static int network_namespaces[SLOTS_MAX];
 
-static int add_slot(struct message *message)
+static int network_namespace(uint32_t slot)
 {
-    uint32_t index = message->head.slot;
-    if (index >= SLOTS_MAX || message->fd_count != (int)message->slot_add.procs_count)
+    if (slot >= SLOTS_MAX) {
+        errno = EINVAL;
         return -1;
-    struct nest_slot *slot = &slots[index];
-    for (int i = 0; i < slot->procs_count; i++) /* its cgroup was made anew */
-        close(slot->procs[i]);
-    slot->procs_count = message->fd_count;
-    memcpy(slot->procs, message->fds, sizeof slot->procs);
-    message->fd_count = 0;
-    if (slot->netns == 0) {
-        if (unshare(CLONE_NEWNET) != 0)
-            return -1;
-        slot->netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     }
-    return slot->netns < 0 ? -1 : 0;
+    if (network_namespaces[slot] == 0) {
+        int fd = unshare(CLONE_NEWNET) == 0 ? open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC) : -1;
+        if (fd < 0)
+            return -1;
+        network_namespaces[slot] = fd;
+    }
+    return network_namespaces[slot];
 }
 
 static int make_nest(int channel, const struct nest_settings *settings, const struct message_head *head)
 {
     struct message_nest_made made = {.head = *head};
-    const char *what = "unknown slot";
+    const char *what = "new network namespace";
     int pidfd = -1;
 
     made.head.type = MESSAGE_NEST_MADE;
-    errno = EINVAL;
-    if (head->slot < SLOTS_MAX && slots[head->slot].procs_count > 0)
-        made.pid = nest_make(settings, &slots[head->slot], head->slot, &pidfd, &what);
+    int netns = network_namespace(head->slot);
+    if (netns >= 0)
+        made.pid = nest_make(settings, netns, head->slot, &pidfd, &what);
     if (pidfd < 0) {
         made.pid = 0;
         made.error = errno;
@@ -76,9 +74,7 @@ int main(int argc, char **argv)
         int r = channel_receive(channel, &message);
         if (r <= 0)
             return r == 0 ? 0 : 1;
-        if (message.head.type == MESSAGE_SLOT_ADD)
-            r = add_slot(&message);
-        else if (message.head.type == MESSAGE_NEST_MAKE)
+        if (message.head.type == MESSAGE_NEST_MAKE)
             r = make_nest(channel, &settings, &message.head);
         else
             r = -1;

@@ -85,7 +85,7 @@ static void give_up(void)
         _exit(121);
 }
 
-_Noreturn void init_main(const struct nest_settings *settings, const struct nest_slot *slot, int barrier, int report)
+_Noreturn void init_main(const struct nest_settings *settings, int barrier, int report)
 {
     char byte;
     report_fd = report;
@@ -95,9 +95,6 @@ _Noreturn void init_main(const struct nest_settings *settings, const struct nest
     /* Not inherited: for the rest of its life. The broker is outside of this pid namespace, getppid() is 0. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         fail("parent death signal");
-    for (int i = 0; i < slot->procs_count; i++)
-        if (write(slot->procs[i], "0", 1) != 1)
-            fail("cgroup");
     if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
         fail("init identity");
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
@@ -105,8 +102,6 @@ _Noreturn void init_main(const struct nest_settings *settings, const struct nest
     if (setsid() < 0)
         fail("session");
     signal(SIGCHLD, SIG_IGN);
-    if (unshare(CLONE_NEWCGROUP) != 0)
-        fail("cgroup namespace");
     if (sethostname("sandbox", 7) != 0 || setdomainname("", 0) != 0)
         fail("host name");
     umask(0);

@@ -44,14 +44,14 @@ static int map_ids(pid_t pid, uint32_t index)
     return write_file(path, map, (size_t)n);
 }
 
-int nest_make(const struct nest_settings *settings, const struct nest_slot *slot, uint32_t index, int *pidfd,
+int nest_make(const struct nest_settings *settings, int netns, uint32_t index, int *pidfd,
               const char **what)
 {
     int barrier[2], report[2];
     struct nest_failure failure = {.error = EIO};
 
     *what = "network namespace";
-    if (setns(slot->netns, CLONE_NEWNET) != 0)
+    if (setns(netns, CLONE_NEWNET) != 0)
         return -1;
     *what = "pipe";
     if (pipe2(barrier, O_CLOEXEC) != 0)
@@ -71,7 +71,7 @@ int nest_make(const struct nest_settings *settings, const struct nest_slot *slot
     if (pid == 0) {
         close(barrier[1]);
         close(report[0]);
-        init_main(settings, slot, barrier[0], report[1]);
+        init_main(settings, barrier[0], report[1]);
     }
     int error = errno;
     close(barrier[0]);

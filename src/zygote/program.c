@@ -66,8 +66,10 @@ static void arrange_fds(const int received[4])
 
 static void enter_nest(void)
 {
-    if (setns(FD_NEST, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET) != 0)
+    if (setns(FD_NEST, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET) != 0)
         fail("enter namespaces");
+    if (unshare(CLONE_NEWCGROUP) != 0) /* made here, in the slot's cgroup, which is then all that it shows */
+        fail("cgroup namespace");
     close(FD_NEST);
     if (chdir("/sandbox") != 0)
         fail("working folder");
