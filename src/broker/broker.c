@@ -348,10 +348,9 @@ static int raise_descriptor_limit(const struct broker *broker, struct error *err
 static int make_slots(struct broker *broker, struct error *err)
 {
     const struct config *config = broker->config;
-    int64_t active = config->concurrency > config->pool ? config->concurrency : config->pool;
-    broker->active_max = (uint32_t)active;
-    /* Some more, so that a sandbox that is being cleaned up does not keep a new one from being made. */
-    broker->slot_count = (uint32_t)(active + config->pool);
+    /* For what runs, what is ready or being made, and what is being cleaned up. The front starts no more than
+     * `concurrency` at a time. */
+    broker->slot_count = (uint32_t)(config->concurrency + 2 * config->pool);
     if (broker->slot_count > SLOTS_MAX)
         return error_set(err, 0, "concurrency and pool are too large together: at most %d", SLOTS_MAX);
     broker->slots = calloc(broker->slot_count, sizeof *broker->slots);

@@ -34,6 +34,9 @@ static const struct {
     [KILL] = {"", "cgroup.kill", "cgroup.kill", O_WRONLY, false}, /* Linux 5.14 */
 };
 
+#define CGROUP_MOUNT "/sys/fs/cgroup"
+#define LEAF "hatchery-service" /* see make_room() */
+
 static const char *const needed[] = {"memory", "pids", "cpu", "cpuacct"};
 
 static bool has_word(const char *list, const char *word)
@@ -153,19 +156,19 @@ static int find_v1(struct cgroup_tree *tree, struct error *err)
     fclose(file);
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (hierarchy_of(tree, needed[i]) == NULL)
-            return error_set(err, 0, "cgroup: no %s controller is mounted below /sys/fs/cgroup; mount it, or boot with cgroup v2", needed[i]);
+            return error_set(err, 0, "cgroup: no %s controller is mounted below " CGROUP_MOUNT "; mount it, or boot with cgroup v2", needed[i]);
     return 0;
 }
 
 static int find(struct cgroup_tree *tree, struct error *err)
 {
     struct statfs fs;
-    if (statfs("/sys/fs/cgroup", &fs) != 0)
-        return error_set(err, errno, "cgroup: /sys/fs/cgroup");
+    if (statfs(CGROUP_MOUNT, &fs) != 0)
+        return error_set(err, errno, "cgroup: " CGROUP_MOUNT);
     tree->version = fs.f_type == CGROUP2_SUPER_MAGIC ? 2 : 1;
     if (tree->version == 1)
         return find_v1(tree, err);
-    add_hierarchy(tree, "", "/", "/sys/fs/cgroup");
+    add_hierarchy(tree, "", "/", CGROUP_MOUNT);
     return tree->count == 1 ? 0 : error_set(err, 0, "cgroup: /proc/self/cgroup does not name our own group");
 }
 
@@ -178,7 +181,7 @@ static bool is_root_group(const char *base)
     return access(path, F_OK) != 0;
 }
 
-/* Are we (and what we started) alone in the group? Then it was made for us: by systemd, or by a container engine. */
+/* Are we alone in the group? Then it was made for us: by systemd, or by a container engine. */
 static bool is_ours(const char *base)
 {
     char path[PATH_MAX + 32];
@@ -193,45 +196,74 @@ static bool is_ours(const char *base)
     return ours;
 }
 
-static int move_into_leaf(const char *base, struct error *err)
+/* In somebody's session, which must not be disturbed, the service's group goes to the top of what is mounted, which root
+ * may do. In a container that top has processes, too, but all of them are the container's. */
+static void choose_base(struct cgroup_hierarchy *h)
 {
-    char leaf[PATH_MAX + 32], path[PATH_MAX + 64];
-    snprintf(leaf, sizeof leaf, "%s/hatchery-service", base);
-    if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
-        return error_set(err, errno, "cgroup: cannot make %s", leaf);
-    snprintf(path, sizeof path, "%s/cgroup.procs", base);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return error_set(err, errno, "cgroup: %s", path);
-    snprintf(path, sizeof path, "%s/cgroup.procs", leaf);
-    int pid, r = 0;
-    while (r == 0 && fscanf(file, "%d", &pid) == 1) {
-        char text[16];
-        snprintf(text, sizeof text, "%d", pid);
-        if (write_text(path, text) != 0 && errno != ESRCH)
-            r = error_set(err, errno, "cgroup: cannot move process %d into %s", pid, leaf);
-    }
-    fclose(file);
-    return r;
+    if (!is_root_group(h->base) && !is_ours(h->base))
+        strcpy(h->base, CGROUP_MOUNT);
 }
 
-static int enable_controllers(struct cgroup_tree *tree, struct error *err)
+/* Moves every process of one group into another. */
+static int move_all(const char *from, const char *to, struct error *err)
+{
+    char source[PATH_MAX + 64], target[PATH_MAX + 64], text[16];
+    int pid, moved;
+    snprintf(source, sizeof source, "%s/cgroup.procs", from);
+    snprintf(target, sizeof target, "%s/cgroup.procs", to);
+    do { /* again, as processes fork meanwhile */
+        moved = 0;
+        FILE *file = fopen(source, "re");
+        if (file == NULL)
+            return error_set(err, errno, "cgroup: %s", source);
+        for (; fscanf(file, "%d", &pid) == 1; moved++) {
+            snprintf(text, sizeof text, "%d", pid);
+            int failed = pid == 0 ? EPERM /* of another pid namespace */ : write_text(target, text) != 0 ? errno : 0;
+            if (failed != 0 && failed != ESRCH) {
+                fclose(file);
+                return error_set(err, failed, "cgroup: cannot move process %d from %s into %s", pid, from, to);
+            }
+        }
+        fclose(file);
+    } while (moved > 0);
+    return 0;
+}
+
+/* The base's processes into a leaf of it: not where it is the hierarchy's root, which alone may have both. */
+static int make_room(const char *base, struct error *err)
+{
+    char leaf[PATH_MAX + 32];
+    if (is_root_group(base))
+        return 0;
+    snprintf(leaf, sizeof leaf, "%s/" LEAF, base);
+    if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
+        return error_set(err, errno, "cgroup: cannot make %s", leaf);
+    return move_all(base, leaf, err);
+}
+
+/* And back, when the service ends: whoever made the group finds it as it was. While another service has groups in it, the
+ * kernel refuses to take the controllers away; that service then does it. */
+static void restore_room(const char *base)
+{
+    char leaf[PATH_MAX + 32], path[PATH_MAX + 64];
+    struct error err;
+    snprintf(leaf, sizeof leaf, "%s/" LEAF, base);
+    snprintf(path, sizeof path, "%s/cgroup.subtree_control", base);
+    if (access(leaf, F_OK) == 0 && write_text(path, "-memory -pids -cpu") == 0 && move_all(leaf, base, &err) == 0)
+        rmdir(leaf);
+}
+
+static int enable_controllers(const struct cgroup_tree *tree, struct error *err)
 {
     char path[PATH_MAX + 64], have[512];
-    struct cgroup_hierarchy *h = &tree->hierarchies[0];
+    const char *base = tree->hierarchies[0].base;
 
-    if (!is_root_group(h->base)) {
-        if (is_ours(h->base)) {
-            if (move_into_leaf(h->base, err) != 0)
-                return -1;
-        } else {
-            strcpy(h->base, "/sys/fs/cgroup"); /* somebody's session: root may make a group beside it */
-        }
-    }
-    snprintf(path, sizeof path, "%s/cgroup.subtree_control", h->base);
+    if (make_room(base, err) != 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/cgroup.subtree_control", base);
     if (write_text(path, "+memory +pids +cpu") != 0)
-        return error_set(err, errno, "cgroup: cannot give the memory, pids and cpu controllers to groups below %s (needs root, or delegation: systemd's Delegate=yes)", h->base);
-    snprintf(path, sizeof path, "%s/%s/cgroup.subtree_control", h->base, tree->name);
+        return error_set(err, errno, "cgroup: cannot give the memory, pids and cpu controllers to groups below %s (needs root, or delegation: systemd's Delegate=yes)", base);
+    snprintf(path, sizeof path, "%s/%s/cgroup.subtree_control", base, tree->name);
     if (write_text(path, "+memory +pids +cpu") != 0 || read_text(path, have, sizeof have) != 0)
         return error_set(err, errno, "cgroup: %s", path);
     for (size_t i = 0; i < 3; i++)
@@ -279,8 +311,8 @@ int cgroup_tree_open(struct cgroup_tree *tree, struct error *err)
     snprintf(tree->name, sizeof tree->name, "hatchery-%d", (int)getpid());
     if (find(tree, err) != 0)
         return -1;
-    if (tree->version == 2 && !is_root_group(tree->hierarchies[0].base) && !is_ours(tree->hierarchies[0].base))
-        strcpy(tree->hierarchies[0].base, "/sys/fs/cgroup");
+    if (tree->version == 2)
+        choose_base(&tree->hierarchies[0]);
     for (int i = 0; i < tree->count; i++) {
         char path[PATH_MAX + 64];
         remove_leftovers(tree->hierarchies[i].base);
@@ -305,6 +337,8 @@ void cgroup_tree_close(struct cgroup_tree *tree)
         snprintf(path, sizeof path, "%s/%s", tree->hierarchies[i].base, tree->name);
         remove_groups(path);
     }
+    if (tree->version == 2)
+        restore_room(tree->hierarchies[0].base);
 }
 
 /* --- one slot's group ------------------------------------------------------------------------------------------ */
@@ -530,8 +564,8 @@ int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
     usage->oom_kills = keyed(text, "oom_kill");
     usage->memory_refused = cgroup->tree->version == 2 ? keyed(text, "max") : number(cgroup, MEMORY_FAILURES);
     usage->memory_peak = number(cgroup, MEMORY_PEAK);
-    uint64_t peak = number(cgroup, PIDS_PEAK);
-    usage->processes_peak = (uint32_t)(peak > CGROUP_OWN_PROCESSES ? peak - CGROUP_OWN_PROCESSES : 1);
+    uint64_t peak = number(cgroup, PIDS_PEAK); /* 0 where the kernel has none */
+    usage->processes_peak = (uint32_t)(peak > CGROUP_OWN_PROCESSES ? peak - CGROUP_OWN_PROCESSES : 0);
     usage->processes_refused = keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max");
     return cgroup_read_cpu(cgroup, usage);
 }

@@ -25,7 +25,7 @@ struct cgroup_usage {
     uint64_t cpu_ns;                     /* exact */
     uint64_t cpu_user_ns, cpu_system_ns; /* counted in ticks on v1: good for their proportion only */
     uint64_t memory_peak;
-    uint32_t processes_peak;
+    uint32_t processes_peak;    /* 0 where the kernel does not count it */
     uint64_t oom_kills;         /* processes that the kernel's OOM killer ended */
     uint64_t memory_refused;    /* times the memory limit was hit */
     uint64_t processes_refused; /* forks that the pids controller refused */
@@ -54,7 +54,8 @@ struct cgroup {
 };
 
 /* Finds the hierarchies, removes what dead services left, makes the service's own group. On v2 this may move the
- * processes of the group it was started in into a leaf of it ("no internal processes"). 0, or -1 with `err`. */
+ * processes of the group it was started in into a leaf of it ("no internal processes"), until cgroup_tree_close().
+ * 0, or -1 with `err`. */
 int cgroup_tree_open(struct cgroup_tree *tree, struct error *err);
 
 /* Removes the service's group; its slots' groups must be gone. */

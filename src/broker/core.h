@@ -73,7 +73,7 @@ struct broker {
     int listen_fd;
 
     struct slot *slots;
-    uint32_t slot_count, active_max;
+    uint32_t slot_count;
     uint64_t generation;
     uint32_t making_failures; /* in a row, up to a bound */
     uint64_t make_again_at;   /* after a failure */

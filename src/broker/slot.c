@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAKING_MAX = 4, MAKING_BACKOFF_STEPS = 7 };
+enum { MAKING_MAX = 8, MAKING_BACKOFF_STEPS = 7 };
 #define MAKING_BACKOFF_NS 25000000ULL
-enum { OOM_CHECKS = 100 };
+enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
 #define FILL_DELAY_NS 1500000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
@@ -128,7 +128,7 @@ static void make(struct broker *broker, struct slot *slot)
 
 void slots_fill(struct broker *broker)
 {
-    uint32_t ready = 0, making = 0, running = 0;
+    uint32_t ready = 0, making = 0;
     if (!broker->environment_warm || broker->stopping || broker->failed || broker->client_channel < 0)
         return;
     if (broker->making_failures > 0 && now_ns() < broker->make_again_at)
@@ -136,11 +136,9 @@ void slots_fill(struct broker *broker)
     for (uint32_t i = 0; i < broker->slot_count; i++) {
         ready += broker->slots[i].state == SLOT_READY;
         making += broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING;
-        running += broker->slots[i].state == SLOT_RUNNING;
     }
     for (uint32_t i = 0; i < broker->slot_count && broker->environment_warm && !broker->failed; i++) {
-        if (ready + making >= (uint64_t)broker->config->pool || ready + making + running >= broker->active_max ||
-            making >= MAKING_MAX)
+        if (ready + making >= (uint64_t)broker->config->pool || making >= MAKING_MAX)
             return;
         if (broker->slots[i].state == SLOT_FREE) {
             make(broker, &broker->slots[i]);
@@ -289,9 +287,11 @@ void slot_program_says(struct broker *broker, struct slot *slot)
 
 /* --- running --------------------------------------------------------------------------------------------------- */
 
+/* The init's death is everybody's. A crowd dies faster by its cgroup; for a few processes that is not worth the
+ * kernel's lock on all cgroups, which whoever moves between them may hold for milliseconds. */
 static void kill_all(struct slot *slot)
 {
-    if (slot->has_cgroup)
+    if (slot->has_cgroup && cgroup_population(&slot->cgroup) > CROWD)
         cgroup_kill(&slot->cgroup);
     if (slot->init_pidfd >= 0)
         syscall(SYS_pidfd_send_signal, slot->init_pidfd, SIGKILL, NULL, 0);
