@@ -1,7 +1,7 @@
 """The yardstick: a warm CPython forks, the child runs the program into a pipe, the parent reads it and reaps the child.
 
 No isolation, no HTTP, no limits, and the program is compiled beforehand: what the fork alone costs. Reads
-"SECONDS PROCESSES" lines on standard input and answers each with one JSON line, so that its rounds can be interleaved with
+"SECONDS PROCESSES REST" lines (REST: seconds of sleep between runs, not counted) on standard input and answers each with one JSON line, so that its rounds can be interleaved with
 those of a service.
 """
 
@@ -33,7 +33,7 @@ def run_once(program):
     return output, status
 
 
-def loop(program, expected, seconds):
+def loop(program, expected, seconds, rest=0.0):
     """Latencies of as many runs as fit."""
     latencies = []
     end = time.perf_counter() + seconds
@@ -45,6 +45,8 @@ def loop(program, expected, seconds):
         latencies.append(time.perf_counter() - start)
         if output != expected or status != 0:
             raise SystemExit(f"bare_fork: {status} {output!r}")
+        if rest:
+            time.sleep(rest)
 
 
 def loops(program, expected, seconds, processes):
@@ -71,11 +73,11 @@ def main():
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        seconds, processes = line.split()
+        seconds, processes, rest = line.split()
         if int(processes) > 1:
             answer = {"per_second": loops(program, expected, float(seconds), int(processes))}
         else:
-            latencies = sorted(loop(program, expected, float(seconds)))
+            latencies = sorted(loop(program, expected, float(seconds), float(rest)))
             answer = {
                 "runs": len(latencies),
                 "p50": latencies[len(latencies) // 2],

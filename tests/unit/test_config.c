@@ -36,7 +36,7 @@ static void defaults_are_the_table(void **state)
 {
     (void)state;
     assert_string_equal(config.listen, "127.0.0.1:8000");
-    assert_int_equal(config.pool, 4);
+    assert_int_equal(config.pool, 8);
     assert_int_equal(config.limit_memory, 256 << 20);
     assert_true(config.default_timeout == 5);
     assert_int_equal(config_finish(&config, &err), 0);
@@ -87,7 +87,7 @@ static void wrong_values_are_named(void **state)
     assert_error("log-format", "", "give one of text|json");
     assert_error("python", "/usr/bin/\npython3", "control character");
     assert_error("python", "/usr/bin/python3 ", "blank");
-    assert_int_equal(config.pool, 4);
+    assert_int_equal(config.pool, 8);
     assert_string_equal(config.python, "/usr/bin/python3");
 }
 
