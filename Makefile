@@ -13,12 +13,16 @@ SUITES = unit fidelity e2e security
 # Debian's Python, whatever else is first on the path: it is what the service runs by default.
 PYTHON = /usr/bin/python3
 
-.PHONY: help run build test bench install dev docs format clean deps
+# The Debian suite whose kernel test-vm boots.
+VM_SUITE ?= bookworm
+
+.PHONY: help run build test test-vm bench install dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
 	@echo "make build    leave the binary in $(BUILD)/hatchery"
 	@echo "make test     every suite, then again with the address and undefined-behaviour sanitizers"
+	@echo "make test-vm  the suites that depend on it with another kernel and cgroup v2, in a virtual machine"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
@@ -38,6 +42,10 @@ run: build
 test:
 	@tools/deps.sh build test
 	@PYTHON=$(PYTHON) tools/test.sh $(BUILD) $(SUITES)
+
+test-vm: build
+	@tools/deps.sh vm
+	@VM_SUITE=$(VM_SUITE) tools/vm.sh $(BUILD)
 
 bench:
 	@tools/deps.sh build bench

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, vm, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -60,6 +60,11 @@ for group in "$@"; do
     ci) # what some tests skip without
         need_package python3-numpy
         need_package python3-pandas
+        ;;
+    vm)
+        need_command qemu-system-x86_64 qemu-system-x86
+        need_command mmdebstrap mmdebstrap
+        need_command cpio cpio
         ;;
     bench)
         need_package python3-venv

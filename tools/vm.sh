@@ -1,0 +1,69 @@
+#!/bin/sh
+# vm.sh FOLDER [COMMAND]: boots a Debian cloud kernel under QEMU, in software, with cgroup v2 alone, and runs COMMAND in it,
+# in a copy of this repository with the binary of the build folder FOLDER installed. Without COMMAND: tests/vm/suite. What
+# is fetched stays in FOLDER/vm. Status 0 when the command's was.
+#
+#   VM_SUITE      the Debian suite whose kernel is booted: bookworm (6.1, the default), trixie (6.12)
+#   VM_TIMEOUT    seconds after which the machine is switched off (1800)
+set -eu
+build=$1
+command=${2:-tests/vm/suite}
+suite=${VM_SUITE:-bookworm}
+seconds=${VM_TIMEOUT:-1800}
+# The root file system is of the suite whose libraries the binary was linked with: this machine's.
+own=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+vm=$PWD/$build/vm
+kernel=$vm/vmlinuz-$suite
+root=$vm/root-$own.cpio
+log=$vm/log-$suite
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+    as_root="sudo"
+fi
+mkdir -p "$vm"
+
+# Everything goes through a temporary name: what is there is complete.
+if [ ! -f "$kernel" ]; then
+    echo "Fetching the kernel of $suite"
+    $as_root mmdebstrap --quiet --variant=extract --include=linux-image-cloud-amd64 \
+        --extract-hook="install -m 644 \"\$1\"/boot/vmlinuz-* '$kernel.new'" \
+        --format=null "$suite" - </dev/null
+    mv "$kernel.new" "$kernel"
+fi
+if [ ! -f "$root" ]; then
+    echo "Making a root file system of $own"
+    packages="python3,python3-venv,python3-pytest,python3-pytest-timeout,python3-httpx,python3-requests,python3-jsonschema"
+    packages="$packages,libuv1,libjansson4,libseccomp2,zlib1g,iproute2,mount,curl,tzdata"
+    # shellcheck disable=SC2016 # $1 is the hook's
+    $as_root env CPIO="$root.new" mmdebstrap --quiet --variant=minbase --include="$packages" \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --customize-hook='cd "$1" && find . -xdev -path ./var/lib/apt/lists -prune -o -path ./var/cache/apt -prune -o -print0 |
+                          cpio --quiet -0 -o -H newc >"$CPIO"' \
+        --format=null "$own" - </dev/null
+    mv "$root.new" "$root"
+fi
+
+# The kernel unpacks one archive over the other.
+stage=$(mktemp -d "$vm/stage.XXXXXX")
+initrd=$stage.cpio
+trap 'rm -rf "$stage" "$initrd"' EXIT
+DESTDIR=$stage meson install -C "$build" --no-rebuild --quiet
+mkdir "$stage/hatchery"
+cp -r tests tools docs README.md "$stage/hatchery/"
+printf '%s\n' "$command" >"$stage/hatchery/command"
+ln -s hatchery/tests/vm/init "$stage/init"
+cp "$root" "$initrd"
+(cd "$stage" && find . -mindepth 1 -print0 | cpio --quiet -0 -o -H newc -R 0:0) >>"$initrd"
+
+# loglevel: what the kernel says of OOM kills is no news here.
+timeout "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2560 -nodefaults -display none -no-reboot \
+    -serial stdio -kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 loglevel=3 panic=-1 mitigations=off" \
+    </dev/null | tr -d '\r' | tee "$log" || true
+if grep -qx "vm: passed" "$log"; then
+    echo "vm.sh: passed with the kernel of $suite"
+else
+    echo "vm.sh: failed with the kernel of $suite; all that was said is in $log" >&2
+    exit 1
+fi
