@@ -166,6 +166,7 @@ int client_start_front(struct broker *broker, struct error *err)
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        setsid(); /* a Ctrl-C at the terminal is for the broker: the front still has runs to finish */
         int config = config_memfd(broker->config);
         if (config < 0 || fcntl(channel[1], F_SETFD, 0) != 0 || fcntl(broker->listen_fd, F_SETFD, 0) != 0)
             _exit(121);

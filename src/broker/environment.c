@@ -243,6 +243,7 @@ static _Noreturn void launcher_main(struct launcher *launcher)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid(); /* a Ctrl-C at the terminal is for the broker, who ends the others in order */
     if (unshare(CLONE_NEWNS) != 0) {
         error_set(&err, errno, "environment: cannot make a mount namespace");
         launch_fail(launcher, &err);

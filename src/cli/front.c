@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { OPTION_CONFIG_FD, OPTION_LISTEN_FD, OPTION_CHANNEL_FD, OPTION_COUNT };
@@ -63,6 +64,7 @@ static int front_command_main(const struct command *self, int argc, char **argv)
     if (read_settings(fds[OPTION_CONFIG_FD], &config, &err) != 0)
         return command_fail(self, EXIT_STATUS_FAILED, &err);
     options_init_log(&config, "front");
+    prctl(PR_SET_NAME, "hatchery-front"); /* started through /proc/self/exe, it would be called "exe" */
     int status = front_main(&config, fds[OPTION_LISTEN_FD], fds[OPTION_CHANNEL_FD]);
     config_free(&config);
     return status;
