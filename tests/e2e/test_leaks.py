@@ -21,7 +21,7 @@ GROWTH = int(os.environ.get("HATCHERY_LEAK_MEMORY", "256" if SANITIZED else "8")
 CLIENTS = 4
 LIMIT_OUTPUT = 64 << 10
 POOL, CONCURRENCY = 4, 4
-SLOTS = POOL + CONCURRENCY
+SLOTS = CONCURRENCY + 2 * POOL  # running; ready or being made; being cleaned up
 DESCRIPTORS_OF_A_SLOT = 24
 
 # (weight, name, code, timeout, expected status)
