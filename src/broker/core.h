@@ -33,7 +33,7 @@ struct slot {
     int job, out, err; /* the client's ends, until they are handed over; -1 */
 
     uint64_t made_at, deadline; /* CLOCK_MONOTONIC, ns; deadline 0: none */
-    uint64_t setup_ns, started_at, ended_at;
+    uint64_t setup_ns, ready_at, started_at, ended_at;
     uint64_t timeout_ns, cpu_time_ns;
     struct cgroup_usage before; /* counters at READY: what the making cost is not the program's */
     int wait_status;

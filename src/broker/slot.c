@@ -252,7 +252,8 @@ void slot_program_forked(struct broker *broker, const struct message *message)
 static void hand_over(struct broker *broker, struct slot *slot)
 {
     epoll_ctl(broker->epoll, EPOLL_CTL_DEL, slot->job, NULL);
-    slot->setup_ns = now_ns() - slot->made_at;
+    slot->ready_at = now_ns();
+    slot->setup_ns = slot->ready_at - slot->made_at;
     slot->state = SLOT_READY;
     slot->deadline = 0;
     slot->ready_unsent = true;
@@ -317,15 +318,16 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     slot->cpu_time_ns = start->cpu_time_ns;
     if (cpu_most > 0 && (slot->cpu_time_ns == 0 || slot->cpu_time_ns > cpu_most))
         slot->cpu_time_ns = cpu_most;
+    const uint64_t now = now_ns();
     slot->started = true;
-    slot->started_at = now_ns();
+    slot->started_at = start->sent_ns < slot->ready_at ? slot->ready_at : start->sent_ns > now ? now : start->sent_ns;
     slot->state = SLOT_RUNNING;
     slot->deadline = slot->started_at + slot->timeout_ns;
     if (slot->cpu_time_ns > 0)
-        slot_deadline(broker, slot, slot->started_at);
+        slot_deadline(broker, slot, now);
     /* Most runs are over within a millisecond: making the next sandbox meanwhile would only take the core from them. */
     if (broker->fill_at == 0)
-        broker->fill_at = slot->started_at + FILL_DELAY_NS;
+        broker->fill_at = now + FILL_DELAY_NS;
 }
 
 static void end_run(struct broker *broker, struct slot *slot, enum run_outcome reason)

@@ -58,9 +58,11 @@ struct message_sandbox_gone {
     struct message_head head;
 };
 
-/* The front has begun to send the job; the clock starts when the broker reads this. Limits are clamped again. */
+/* The front begins to send the job. Limits are clamped again. */
 struct message_run_start {
     struct message_head head;
+    uint64_t sent_ns;     /* CLOCK_MONOTONIC now: the run's clock starts here, however late the broker reads it; clamped to
+                             the time since the sandbox was handed over */
     uint64_t timeout_ns;  /* wall clock */
     uint64_t cpu_time_ns; /* processor time; 0: the broker's own limit */
 };
@@ -94,7 +96,7 @@ struct message_run_ended {
     int32_t exit_code;
     int32_t signal;
     uint32_t limits_hit; /* enum limit_hit, or-ed */
-    uint64_t wall_ns;    /* from RUN_START read to the end seen */
+    uint64_t wall_ns;    /* from RUN_START sent to the end seen */
     uint64_t cpu_user_ns;
     uint64_t cpu_system_ns;
     uint64_t memory_peak;  /* bytes */

@@ -77,6 +77,7 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
 {
     struct message_run_start message = {
         .head = {.type = MESSAGE_RUN_START, .slot = sandbox->slot, .generation = sandbox->generation},
+        .sent_ns = uv_hrtime(), /* CLOCK_MONOTONIC, as the broker's */
         .timeout_ns = (uint64_t)(run->timeout * 1e9),
     };
 

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { COPY_BYTES = 64 * 1024 };
 
@@ -58,6 +59,7 @@ static int take_sandbox(struct runner *runner)
     memcpy(runner->sandbox.fds, message.fds, sizeof runner->sandbox.fds);
     struct message_run_start start = {
         .head = {.type = MESSAGE_RUN_START, .slot = message.head.slot, .generation = message.head.generation},
+        .sent_ns = uv_hrtime(),
         .timeout_ns = (uint64_t)(runner->request->timeout * 1e9)};
     return channel_send(runner->channel, &start, sizeof start, NULL, 0);
 }
