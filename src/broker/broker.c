@@ -21,10 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 64, SLOTS_MAX = 2048, OUTPUT_LINE_MAX = 4096 };
+enum { EVENTS_MAX = 64, SLOTS_MAX = 2048 /* of an environment; its makers have so many places */ };
 #define SECOND_NS 1000000000ULL
-#define BACKOFF_MIN_NS 50000000ULL
-#define BACKOFF_MAX_NS (5 * SECOND_NS)
 #define DRAIN_NS (10 * SECOND_NS) /* SIGTERM: the front may finish what runs for this long */
 
 uint64_t now_ns(void)
@@ -42,155 +40,17 @@ int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what
     return epoll_ctl(broker->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = events, .data.u64 = data});
 }
 
+int broker_watch_maker(struct broker *broker, int fd, enum watch what, const struct environment *env, pid_t pid)
+{
+    const uint64_t data = (uint64_t)what << 56 | (uint64_t)env->index << 32 | (uint32_t)pid;
+    return epoll_ctl(broker->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.u64 = data});
+}
+
 void broker_fail(struct broker *broker, const struct error *err)
 {
     if (!broker->failed)
         broker->failure = *err;
     broker->failed = true;
-}
-
-/* --- the environment ----------------------------------------------------------------------------------------------- */
-
-static bool is_ours(const struct broker *broker, pid_t pid)
-{
-    if (pid == broker->client || pid == broker->environment.incubator || pid == broker->environment.zygote)
-        return true;
-    for (uint32_t i = 0; i < broker->slot_count; i++)
-        if (broker->slots[i].init == pid || broker->slots[i].program == pid)
-            return true;
-    return false;
-}
-
-/* What an interpreter prints while it starts: a traceback that tells why it cannot, a module's warning. */
-static void output_readable(struct broker *broker)
-{
-    char text[OUTPUT_LINE_MAX];
-    ssize_t n;
-    while (broker->environment.output >= 0 && (n = read(broker->environment.output, text, sizeof text - 1)) != 0) {
-        if (n < 0)
-            return;
-        text[n] = '\0';
-        char *save = NULL;
-        for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-            log_event(LOG_WARN, "environment.says", LOG_S("line", line));
-    }
-    if (broker->environment.output >= 0)
-        epoll_ctl(broker->epoll, EPOLL_CTL_DEL, broker->environment.output, NULL);
-}
-
-/* Children that a maker made and could not tell us of before it died. */
-static void reap_strangers(const struct broker *broker)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%ld/children", syscall(SYS_gettid));
-    FILE *file = fopen(path, "re");
-    int pid;
-    while (file != NULL && fscanf(file, "%d", &pid) == 1)
-        if (!is_ours(broker, pid)) {
-            kill(pid, SIGKILL);
-            waitpid(pid, NULL, __WALL);
-        }
-    if (file != NULL)
-        fclose(file);
-}
-
-static int start_environment(struct broker *broker, struct error *err)
-{
-    struct environment *env = &broker->environment;
-    broker->environment_warm = false;
-    broker->environment_since = now_ns();
-    broker->environment_retry_at = 0;
-    if (environment_start(env, &broker->plan, broker->config, err) != 0)
-        return -1;
-    if (broker_watch(broker, env->incubator_channel, EPOLLIN, WATCH_INCUBATOR, NULL) != 0 ||
-        broker_watch(broker, env->zygote_channel, EPOLLIN, WATCH_ZYGOTE, NULL) != 0 ||
-        broker_watch(broker, env->output, EPOLLIN, WATCH_OUTPUT, NULL) != 0 ||
-        broker_watch(broker, env->incubator_pidfd, EPOLLIN, WATCH_INCUBATOR_PID, NULL) != 0 ||
-        broker_watch(broker, env->zygote_pidfd, EPOLLIN, WATCH_ZYGOTE_PID, NULL) != 0)
-        return error_set(err, errno, "epoll_ctl");
-    return 0;
-}
-
-void broker_lose_environment(struct broker *broker, const char *why)
-{
-    if (broker->environment.zygote == 0)
-        return;
-    output_readable(broker); /* its last words */
-    environment_stop(&broker->environment);
-    broker->environment_warm = false;
-    slots_forget_makers(broker);
-    reap_strangers(broker);
-    if (!broker->served_once && !broker->stopping) {
-        struct error err;
-        error_set(&err, 0, "the environment of %s could not start: %s", broker->plan.interpreter, why);
-        broker_fail(broker, &err);
-        return;
-    }
-    uint64_t now = now_ns();
-    bool lived = now - broker->environment_since > BACKOFF_MAX_NS;
-    broker->environment_backoff = lived || broker->environment_backoff == 0 ? BACKOFF_MIN_NS : broker->environment_backoff * 2;
-    if (broker->environment_backoff > BACKOFF_MAX_NS)
-        broker->environment_backoff = BACKOFF_MAX_NS;
-    broker->environment_retry_at = now + broker->environment_backoff;
-    log_event(LOG_ERROR, "environment.lost", LOG_S("why", why), LOG_T("retry_in", (double)broker->environment_backoff / 1e9));
-}
-
-static void zygote_warm(struct broker *broker, struct message *message)
-{
-    message->zygote_warm.what[sizeof message->zygote_warm.what - 1] = '\0';
-    message->zygote_warm.version[sizeof message->zygote_warm.version - 1] = '\0';
-    if (message->zygote_warm.error != 0) {
-        broker_lose_environment(broker, message->zygote_warm.what);
-        return;
-    }
-    broker->environment_warm = true;
-    log_event(LOG_INFO, "environment.warm", LOG_S("python", message->zygote_warm.version),
-              LOG_T("took", (double)(now_ns() - broker->environment_since) / 1e9));
-    slots_fill(broker);
-}
-
-static void environment_readable(struct broker *broker, bool zygote)
-{
-    struct message message;
-    for (;;) {
-        const int channel = zygote ? broker->environment.zygote_channel : broker->environment.incubator_channel;
-        if (channel < 0)
-            return;
-        int r = channel_receive(channel, &message);
-        if (r < 0 && errno == EAGAIN)
-            return;
-        if (r <= 0) {
-            /* Its end is told by the pidfd, with how it ended; a protocol error ends it. */
-            if (r < 0)
-                broker_lose_environment(broker, "it broke the protocol");
-            else
-                epoll_ctl(broker->epoll, EPOLL_CTL_DEL, channel, NULL);
-            return;
-        }
-        if (zygote && message.head.type == MESSAGE_ZYGOTE_WARM)
-            zygote_warm(broker, &message);
-        else if (zygote && message.head.type == MESSAGE_PROGRAM_FORKED)
-            slot_program_forked(broker, &message);
-        else if (!zygote && message.head.type == MESSAGE_NEST_MADE)
-            slot_nest_made(broker, &message);
-        else
-            broker_lose_environment(broker, "it sent a message that it may not send");
-        message_close_fds(&message);
-    }
-}
-
-static void environment_ended(struct broker *broker, bool zygote)
-{
-    const pid_t pid = zygote ? broker->environment.zygote : broker->environment.incubator;
-    char why[96];
-    if (pid == 0)
-        return;
-    environment_readable(broker, zygote); /* its last words */
-    if (pid != (zygote ? broker->environment.zygote : broker->environment.incubator))
-        return;
-    int n = snprintf(why, sizeof why, "the %s ", zygote ? "interpreter" : "incubator");
-    process_describe_ended(pid, why + n, sizeof why - (size_t)n);
-    broker_lose_environment(broker, why);
 }
 
 /* --- the loop -------------------------------------------------------------------------------------------------------- */
@@ -242,16 +102,10 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
     case WATCH_CLIENT_PID:
         client_gone(broker);
         break;
-    case WATCH_INCUBATOR:
-    case WATCH_ZYGOTE:
-        environment_readable(broker, what == WATCH_ZYGOTE);
-        break;
-    case WATCH_INCUBATOR_PID:
-    case WATCH_ZYGOTE_PID:
-        environment_ended(broker, what == WATCH_ZYGOTE_PID);
-        break;
-    case WATCH_OUTPUT:
-        output_readable(broker);
+    case WATCH_MAKER:
+    case WATCH_MAKER_PID:
+    case WATCH_MAKER_OUTPUT:
+        environment_event(broker, &broker->environments[index], what, (pid_t)(uint32_t)event->data.u64);
         break;
     case WATCH_SLOT_OOM:
         slot_out_of_memory(broker, &broker->slots[index]);
@@ -277,7 +131,9 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 
 static uint64_t next_deadline(const struct broker *broker)
 {
-    uint64_t next = earliest(earliest(broker->environment_retry_at, broker->client_retry_at), broker->fill_at);
+    uint64_t next = broker->client_retry_at;
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        next = earliest(next, earliest(broker->environments[i].retry_at, broker->environments[i].fill_at));
     for (uint32_t i = 0; i < broker->slot_count; i++)
         next = earliest(next, broker->slots[i].deadline);
     return next;
@@ -290,15 +146,8 @@ static void deadlines(struct broker *broker)
     for (uint32_t i = 0; i < broker->slot_count; i++)
         if (broker->slots[i].deadline != 0 && broker->slots[i].deadline <= now)
             slot_deadline(broker, &broker->slots[i], now);
-    if (broker->fill_at != 0 && broker->fill_at <= now) {
-        broker->fill_at = 0;
-        slots_fill(broker);
-    }
-    if (broker->environment_retry_at != 0 && broker->environment_retry_at <= now && !broker->stopping &&
-        start_environment(broker, &err) != 0) {
-        log_event(LOG_ERROR, "environment.failed", LOG_S("error", err.text));
-        broker->environment_retry_at = now + BACKOFF_MAX_NS;
-    }
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        environment_deadline(broker, &broker->environments[i], now);
     if (broker->client_retry_at != 0 && broker->client_retry_at <= now) {
         broker->client_retry_at = 0;
         if (broker->stopping) {
@@ -345,14 +194,22 @@ static int raise_descriptor_limit(const struct broker *broker, struct error *err
                            broker->slot_count, (unsigned long long)needed);
 }
 
+/* For what runs, what is ready or being made, and what is being cleaned up. The front starts no more than `concurrency`
+ * at a time, which may all be of one environment. */
+static int64_t slots_needed(const struct config *config, const struct config_environment *environment)
+{
+    return config->concurrency + 2 * environment->pool;
+}
+
 static int make_slots(struct broker *broker, struct error *err)
 {
     const struct config *config = broker->config;
-    /* For what runs, what is ready or being made, and what is being cleaned up. The front starts no more than
-     * `concurrency` at a time. */
-    broker->slot_count = (uint32_t)(config->concurrency + 2 * config->pool);
-    if (broker->slot_count > SLOTS_MAX)
-        return error_set(err, 0, "concurrency and pool are too large together: at most %d", SLOTS_MAX);
+    for (size_t i = 0; i < config->environment_count; i++) {
+        const int64_t needed = slots_needed(config, &config->environments[i]);
+        if (needed > SLOTS_MAX)
+            return error_set(err, 0, "concurrency and pool are too large together: at most %d", SLOTS_MAX);
+        broker->slot_count += (uint32_t)needed;
+    }
     broker->slots = calloc(broker->slot_count, sizeof *broker->slots);
     if (broker->slots == NULL)
         return error_set(err, errno, "slots");
@@ -362,6 +219,29 @@ static int make_slots(struct broker *broker, struct error *err)
         slot->init_pidfd = slot->program_pidfd = slot->job = slot->out = slot->err = -1;
     }
     return raise_descriptor_limit(broker, err);
+}
+
+/* Each with a part of the slots and of the ids of its own. The front has the first id. */
+static int plan_environments(struct broker *broker, struct error *err)
+{
+    const struct config *config = broker->config;
+    struct slot *slots = broker->slots;
+    uint32_t id = (uint32_t)config->first_uid + 1;
+    for (uint32_t i = 0; i < config->environment_count; i++) {
+        struct environment *env = &broker->environments[broker->environment_count++];
+        *env = (struct environment){
+            .config = &config->environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE, .zygote = MAKER_NONE};
+        env->slot_count = (uint32_t)slots_needed(config, env->config);
+        for (uint32_t place = 0; place < env->slot_count; place++) {
+            slots[place].environment = env;
+            slots[place].place = place;
+        }
+        if (environment_plan(&env->plan, env->config, id, env->slot_count, err) != 0)
+            return config->environment_count > 1 ? error_wrap(err, "environment %s", env->config->name) : -1;
+        slots += env->slot_count;
+        id += environment_id_count(env->slot_count);
+    }
+    return 0;
 }
 
 static int prepare(struct broker *broker, struct error *err)
@@ -383,7 +263,7 @@ static int prepare(struct broker *broker, struct error *err)
     broker->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (broker->signals < 0 || broker->epoll < 0 || broker_watch(broker, broker->signals, EPOLLIN, WATCH_SIGNAL, NULL) != 0)
         return error_set(err, errno, "epoll");
-    if (make_slots(broker, err) != 0 || environment_plan(&broker->plan, broker->config, broker->slot_count, err) != 0)
+    if (make_slots(broker, err) != 0 || plan_environments(broker, err) != 0)
         return -1;
     return cgroup_tree_open(&broker->cgroups, err);
 }
@@ -392,8 +272,9 @@ static void finish(struct broker *broker)
 {
     broker->stopping = true;
     client_stop(broker);
-    environment_stop(&broker->environment);
-    reap_strangers(broker); /* before the slots: an init does not end while a program of its namespace is not reaped */
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        environment_end(&broker->environments[i]);
+    reap_strangers(broker, NULL); /* before the slots: an init does not end while a program of its namespace is not reaped */
     for (uint32_t i = 0; i < broker->slot_count; i++)
         slot_destroy(broker, &broker->slots[i]);
     cgroup_tree_close(&broker->cgroups);
@@ -401,22 +282,31 @@ static void finish(struct broker *broker)
 
 static void release(struct broker *broker)
 {
-    environment_plan_free(&broker->plan);
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        environment_plan_free(&broker->environments[i].plan);
+    broker->environment_count = 0;
     free(broker->slots);
     broker->slots = NULL;
     broker->slot_count = 0;
 }
 
+static int begin_environments(struct broker *broker, struct error *err)
+{
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        if (environment_begin(broker, &broker->environments[i], err) != 0)
+            return broker->environment_count > 1 ? error_wrap(err, "environment %s", broker->environments[i].config->name) : -1;
+    return 0;
+}
+
 int broker_main(struct broker *broker, struct error *err)
 {
     broker->client_channel = broker->client_pidfd = -1;
-    broker->environment = ENVIRONMENT_NONE;
     if (prepare(broker, err) != 0) {
         release(broker);
         return -1;
     }
     int r = -1;
-    if (start_environment(broker, err) == 0 && broker->client_start(broker, err) == 0) {
+    if (begin_environments(broker, err) == 0 && broker->client_start(broker, err) == 0) {
         loop(broker);
         r = broker->failed ? -1 : broker->exit_status;
         if (broker->failed)

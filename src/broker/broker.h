@@ -13,6 +13,7 @@ struct run_request {
     const char *code;
     size_t code_size;
     double timeout; /* seconds */
+    size_t environment; /* index in the settings */
     bool json;      /* print the API's answer instead of the program's own output */
 };
 

@@ -50,7 +50,8 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
         slot->verdict_unsent = false;
     }
     if (slot->ready_unsent && slot->state == SLOT_READY) {
-        struct message_sandbox_ready ready = {.head = head, .setup_ns = slot->setup_ns};
+        struct message_sandbox_ready ready = {
+            .head = head, .setup_ns = slot->setup_ns, .environment = slot->environment->index};
         const int fds[3] = {slot->job, slot->out, slot->err};
         ready.head.type = MESSAGE_SANDBOX_READY;
         if (!send_one(broker, &ready, sizeof ready, fds, 3))
@@ -190,6 +191,6 @@ int client_start_front(struct broker *broker, struct error *err)
         client_stop(broker);
         return -1;
     }
-    slots_fill(broker);
+    supply_fill_all(broker);
     return 0;
 }

@@ -20,9 +20,13 @@ enum slot_state {
     SLOT_QUARANTINED, /* could not be cleaned: never used again */
 };
 
+struct environment;
+
 struct slot {
     enum slot_state state;
-    uint32_t index;
+    struct environment *environment; /* whose it is, for ever */
+    uint32_t index;                  /* among all: its number for the client */
+    uint32_t place;                  /* among its environment's: its number for the makers */
     uint64_t generation;
     struct cgroup cgroup;
     bool has_cgroup;
@@ -47,6 +51,25 @@ struct slot {
     bool verdict_unsent, ready_unsent, gone_unsent;
 };
 
+/* A Python that programs run with, see environment.h. It has slots of its own, so that no other one's runs can take them. */
+struct environment {
+    const struct config_environment *config;
+    uint32_t index; /* in the settings: its number for the client */
+    struct slot *slots;
+    uint32_t slot_count;
+    struct environment_plan plan;
+
+    struct maker incubator, zygote;
+    bool warm;
+    uint64_t since;             /* when they were started */
+    uint64_t retry_at, backoff; /* when they are started again; 0: they run */
+    bool served_once;           /* a first sandbox has become ready: the layers work here */
+
+    uint64_t fill_at;         /* when the pool is filled up again; 0: at the next occasion */
+    uint32_t making_failures; /* in a row, up to a bound */
+    uint64_t make_again_at;   /* after a failure */
+};
+
 struct broker {
     const struct config *config;
     int epoll, signals;
@@ -56,45 +79,50 @@ struct broker {
     bool failed;
 
     struct cgroup_tree cgroups;
-    struct environment_plan plan;
-    struct environment environment;
-    bool environment_warm;
-    uint64_t environment_retry_at, environment_backoff;
-    uint64_t environment_since; /* when it was started */
-    bool served_once;           /* a first sandbox has become ready: the layers work here */
+    struct environment environments[CONFIG_ENVIRONMENTS_MAX];
+    uint32_t environment_count;
 
     int (*client_start)(struct broker *broker, struct error *err);
     void *client_data;
     pid_t client;
     int client_pidfd, client_channel;
     uint64_t client_retry_at, client_since;
-    uint64_t fill_at;    /* when the pool is filled up again; 0: at the next occasion */
     bool client_blocked; /* its channel is full: what is unsent waits */
     int listen_fd;
 
     struct slot *slots;
     uint32_t slot_count;
     uint64_t generation;
-    uint32_t making_failures; /* in a row, up to a bound */
-    uint64_t make_again_at;   /* after a failure */
 };
 
-/* epoll data: what a descriptor is, of which slot, and, from WATCH_SLOT_INIT on, the low bits of the generation, against
- * stale events. */
-enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_INCUBATOR, WATCH_INCUBATOR_PID, WATCH_ZYGOTE,
-             WATCH_ZYGOTE_PID, WATCH_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
+/* epoll data: what a descriptor is; of which environment and process, by its pid; or of which slot, and, from
+ * WATCH_SLOT_INIT on, the low bits of the generation, against stale events. */
+enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_MAKER, WATCH_MAKER_PID, WATCH_MAKER_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
 
 uint64_t now_ns(void);
 int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot);
+int broker_watch_maker(struct broker *broker, int fd, enum watch what, const struct environment *env, pid_t pid);
 /* Stops the service because it cannot go on; the first reason wins. */
 void broker_fail(struct broker *broker, const struct error *err);
-/* The environment broke: ends both its processes and starts them again a little later. */
-void broker_lose_environment(struct broker *broker, const char *why);
+/* makers.c: the life of an environment's processes */
+int environment_begin(struct broker *broker, struct environment *env, struct error *err);
+/* They broke: ends both processes and starts them again a little later. Before the first sandbox that ends the service. */
+void environment_lose(struct broker *broker, struct environment *env, const char *why);
+void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid);
+void environment_deadline(struct broker *broker, struct environment *env, uint64_t now);
+void environment_end(struct environment *env);
+/* Ends children that a maker of the environment (NULL: any) made and could not tell us of before it died. */
+void reap_strangers(const struct broker *broker, const struct environment *env);
+
+/* supply.c: how many sandboxes stand ready */
+void supply_fill(struct broker *broker, struct environment *env); /* makes sandboxes until the pool is full */
+void supply_fill_all(struct broker *broker);
+void supply_run_started(struct environment *env, uint64_t now);
 
 /* slot.c */
-void slots_fill(struct broker *broker); /* makes sandboxes until the pool is full */
-void slot_nest_made(struct broker *broker, struct message *message);
-void slot_program_forked(struct broker *broker, const struct message *message);
+void slot_make(struct broker *broker, struct slot *slot);
+void slot_nest_made(struct broker *broker, struct environment *env, struct message *message);
+void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message);
 void slot_program_says(struct broker *broker, struct slot *slot);
 void slot_program_ended(struct broker *broker, struct slot *slot);
 void slot_out_of_memory(struct broker *broker, struct slot *slot);
@@ -103,7 +131,7 @@ void slot_start(struct broker *broker, const struct message_run_start *start);
 void slot_kill_run(struct broker *broker, const struct message_run_kill *kill);
 void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now);
 void slot_abandon(struct broker *broker, struct slot *slot); /* its client or its maker is gone */
-void slots_forget_makers(struct broker *broker);             /* after broker_lose_environment() */
+void slots_forget_makers(struct broker *broker, struct environment *env); /* after they were lost */
 void slot_destroy(struct broker *broker, struct slot *slot); /* at the end: kills, waits, removes */
 
 /* client.c */

@@ -101,10 +101,12 @@ static int find_own(const char *build_place, const char *name, char *path, size_
     return error_set(err, ENOENT, "%s is neither in %s/%s nor in " HATCHERY_LIBEXECDIR, name, dir, build_place);
 }
 
-int environment_plan(struct environment_plan *plan, const struct config *config, uint32_t slots, struct error *err)
+int environment_plan(struct environment_plan *plan, const struct config_environment *config, uint32_t first_id, uint32_t slots,
+                     struct error *err)
 {
     char path[PATH_MAX], real[PATH_MAX];
-    *plan = (struct environment_plan){.incubator_binary = -1, .seccomp = -1, .slots = slots};
+    *plan = (struct environment_plan){
+        .config = config, .incubator_binary = -1, .seccomp = -1, .first_id = first_id, .slots = slots};
 
     plan->paths = calloc(PATHS_MAX, sizeof *plan->paths);
     if (plan->paths == NULL)
@@ -148,7 +150,6 @@ void environment_plan_free(struct environment_plan *plan)
 
 struct launcher {
     const struct environment_plan *plan;
-    const struct config *config;
     int incubator_channel, zygote_channel;
     int output;  /* write end, see environment.h */
     int control; /* stream socket to the broker: a byte when the ids can be mapped, a byte back when they are, then the
@@ -179,8 +180,8 @@ static _Noreturn void exec_incubator(const struct launcher *launcher)
     int binary = fcntl(launcher->plan->incubator_binary, F_DUPFD_CLOEXEC, 128);
     keep_fds(launcher->incubator_channel, launcher->plan->seccomp, launcher->output);
     close(FD_SECCOMP);
-    snprintf(workspace, sizeof workspace, "%lld", (long long)launcher->config->limit_workspace);
-    snprintf(files, sizeof files, "%lld", (long long)launcher->config->limit_files);
+    snprintf(workspace, sizeof workspace, "%lld", (long long)launcher->plan->config->limit_workspace);
+    snprintf(files, sizeof files, "%lld", (long long)launcher->plan->config->limit_files);
     char *argv[] = {"hatchery-incubator", "3", workspace, files, NULL};
     char *envp[] = {NULL};
     syscall(SYS_execveat, binary, "", argv, envp, AT_EMPTY_PATH);
@@ -203,7 +204,7 @@ static char *const program_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
 
 static _Noreturn void exec_zygote(const struct launcher *launcher)
 {
-    const struct config *config = launcher->config;
+    const struct config_environment *config = launcher->plan->config;
     char settings[128];
     snprintf(settings, sizeof settings, "%d %lld %lld %lld %d", PROGRAM_UID, (long long)config->limit_open_files,
              (long long)config->limit_processes, (long long)config->limit_workspace, FD_SECCOMP);
@@ -279,10 +280,11 @@ static _Noreturn void launcher_main(struct launcher *launcher)
 
 /* --- the broker's side --------------------------------------------------------------------------------------------- */
 
-static int map_ids(pid_t pid, const struct config *config, uint32_t slots, struct error *err)
+static int map_ids(pid_t pid, const struct environment_plan *plan, struct error *err)
 {
     char path[64], map[64];
-    int n = snprintf(map, sizeof map, "0 %lld %u\n", (long long)config->first_uid + 1, 1 + 2 * slots);
+    const uint32_t count = environment_id_count(plan->slots);
+    int n = snprintf(map, sizeof map, "0 %u %u\n", plan->first_id, count);
     static const char *const files[] = {"uid_map", "gid_map"};
     for (size_t i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, files[i]);
@@ -292,14 +294,13 @@ static int map_ids(pid_t pid, const struct config *config, uint32_t slots, struc
         if (fd >= 0)
             close(fd);
         if (written != n)
-            return error_set(err, saved, "environment: cannot map ids %lld to %lld", (long long)config->first_uid + 1,
-                             (long long)config->first_uid + 1 + 2 * slots);
+            return error_set(err, saved, "environment: cannot map ids %u to %u", plan->first_id, plan->first_id + count - 1);
     }
     return 0;
 }
 
-static int converse(int control, pid_t launcher, struct environment *environment, const struct environment_plan *plan,
-                    const struct config *config, struct error *err)
+/* Until the launcher has become the zygote. Returns the incubator's pid, or -1 with `err`. */
+static pid_t converse(int control, pid_t launcher, const struct environment_plan *plan, struct error *err)
 {
     union {
         char byte;
@@ -308,14 +309,12 @@ static int converse(int control, pid_t launcher, struct environment *environment
     } answer;
     ssize_t n = read(control, &answer, sizeof answer);
     if (n == 1) {
-        if (map_ids(launcher, config, plan->slots, err) != 0 || write(control, "", 1) != 1)
+        if (map_ids(launcher, plan, err) != 0 || write(control, "", 1) != 1)
             return -1;
         n = read(control, &answer, sizeof answer);
     }
-    if (n == (ssize_t)sizeof(pid_t)) {
-        environment->incubator = answer.pid;
-        return 0;
-    }
+    if (n == (ssize_t)sizeof(pid_t))
+        return answer.pid;
     if (n == (ssize_t)sizeof(struct error))
         *err = answer.err;
     else
@@ -323,52 +322,55 @@ static int converse(int control, pid_t launcher, struct environment *environment
     return -1;
 }
 
-int environment_start(struct environment *environment, const struct environment_plan *plan, const struct config *config,
-                      struct error *err)
+/* What only a running process has. It is reaped by nobody but us, so the number is its own. */
+static int watchable(struct maker *maker)
 {
-    int incubator[2], zygote[2], control[2], output[2];
-    *environment = ENVIRONMENT_NONE;
-    if (pipe2(output, O_CLOEXEC) != 0 || channel_pair(incubator, 0) != 0 || channel_pair(zygote, 0) != 0 || channel_pair(control, 0) != 0)
+    maker->pidfd = (int)syscall(SYS_pidfd_open, maker->pid, 0);
+    if (maker->pidfd < 0 || fcntl(maker->channel, F_SETFL, O_NONBLOCK) != 0)
+        return -1;
+    return maker->output < 0 ? 0 : fcntl(maker->output, F_SETFL, O_NONBLOCK);
+}
+
+int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, struct error *err)
+{
+    int incubator_pair[2], zygote_pair[2], control[2], output[2];
+    *incubator = *zygote = MAKER_NONE;
+    if (pipe2(output, O_CLOEXEC) != 0 || channel_pair(incubator_pair, 0) != 0 || channel_pair(zygote_pair, 0) != 0 ||
+        channel_pair(control, 0) != 0)
         return error_set(err, errno, "environment: socketpair"); /* the start fails with it */
 
     pid_t pid = fork();
     if (pid == 0) {
-        struct launcher launcher = {plan, config, incubator[1], zygote[1], output[1], control[1]};
+        struct launcher launcher = {plan, incubator_pair[1], zygote_pair[1], output[1], control[1]};
         launcher_main(&launcher);
     }
-    close(incubator[1]);
-    close(zygote[1]);
+    close(incubator_pair[1]);
+    close(zygote_pair[1]);
     close(control[1]);
     close(output[1]);
-    environment->output = output[0];
-    environment->incubator_channel = incubator[0];
-    environment->zygote_channel = zygote[0];
-    environment->zygote = pid > 0 ? pid : 0;
-    int r = pid > 0 ? converse(control[0], pid, environment, plan, config, err)
-                    : error_set(err, errno, "environment: cannot fork");
+    zygote->output = output[0];
+    incubator->channel = incubator_pair[0];
+    zygote->channel = zygote_pair[0];
+    zygote->pid = pid > 0 ? pid : 0;
+    pid_t made = pid > 0 ? converse(control[0], pid, plan, err) : error_set(err, errno, "environment: cannot fork");
     close(control[0]);
-    if (r == 0) {
-        /* Neither is reaped by anybody but us, so the numbers are theirs. */
-        environment->zygote_pidfd = (int)syscall(SYS_pidfd_open, environment->zygote, 0);
-        environment->incubator_pidfd = (int)syscall(SYS_pidfd_open, environment->incubator, 0);
-        if (environment->zygote_pidfd < 0 || environment->incubator_pidfd < 0 ||
-            fcntl(incubator[0], F_SETFL, O_NONBLOCK) != 0 || fcntl(output[0], F_SETFL, O_NONBLOCK) != 0 || fcntl(zygote[0], F_SETFL, O_NONBLOCK) != 0)
-            r = error_set(err, errno, "environment: pidfd");
+    incubator->pid = made > 0 ? made : 0;
+    int r = made > 0 ? 0 : -1;
+    if (r == 0 && (watchable(zygote) != 0 || watchable(incubator) != 0))
+        r = error_set(err, errno, "environment: pidfd");
+    if (r != 0) {
+        maker_stop(zygote);
+        maker_stop(incubator);
     }
-    if (r != 0)
-        environment_stop(environment);
     return r;
 }
 
-void environment_stop(struct environment *environment)
+void maker_stop(struct maker *maker)
 {
-    process_end(&environment->zygote, &environment->zygote_pidfd);
-    process_end(&environment->incubator, &environment->incubator_pidfd);
-    if (environment->zygote_channel >= 0)
-        close(environment->zygote_channel);
-    if (environment->incubator_channel >= 0)
-        close(environment->incubator_channel);
-    if (environment->output >= 0)
-        close(environment->output);
-    *environment = ENVIRONMENT_NONE;
+    process_end(&maker->pid, &maker->pidfd);
+    if (maker->channel >= 0)
+        close(maker->channel);
+    if (maker->output >= 0)
+        close(maker->output);
+    *maker = MAKER_NONE;
 }

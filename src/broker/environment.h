@@ -7,37 +7,52 @@
 
 #include <sys/types.h>
 
-struct environment {
-    pid_t incubator, zygote; /* children of the broker; 0: not running */
-    int incubator_pidfd, zygote_pidfd;
-    int incubator_channel, zygote_channel; /* non-blocking */
-    int output; /* read end of what both print: a pipe, because the interpreter remembers what its streams were */
+/* A process of an environment, a child of the broker. */
+struct maker {
+    pid_t pid; /* 0: not running */
+    int pidfd;
+    int channel; /* non-blocking */
+    int output;  /* read end of what it prints: a pipe, because the interpreter remembers what its streams were; the
+                    incubator has none of its own */
 };
 
-#define ENVIRONMENT_NONE \
-    ((struct environment){.incubator_pidfd = -1, .zygote_pidfd = -1, .incubator_channel = -1, .zygote_channel = -1, .output = -1})
+#define MAKER_NONE ((struct maker){.pidfd = -1, .channel = -1, .output = -1})
 
 /* What every start needs, found once. Strings and descriptors belong to the struct, for the life of the broker. */
 struct environment_plan {
+    const struct config_environment *config; /* outlives it */
     char *interpreter; /* what to exec */
     char **paths;      /* host paths that it needs besides the tree's own */
     size_t path_count;
     char *extension;   /* the extension module on the host */
     int incubator_binary;
     int seccomp;       /* the filter */
-    uint32_t slots;
+    /* The environment's ids, which nothing else on the machine has: first_id is its makers', then come two for each of its
+     * sandboxes. */
+    uint32_t first_id, slots;
 };
 
+static inline uint32_t environment_id_count(uint32_t slots)
+{
+    return 1 + 2 * slots;
+}
+
+/* The id under which the program in the environment's slot number `place` runs. */
+static inline uint32_t environment_program_id(const struct environment_plan *plan, uint32_t place)
+{
+    return plan->first_id + 2 + 2 * place;
+}
+
 /* Finds the interpreter's paths (asking it, when it is not the system's), our own files, and makes the filter. */
-int environment_plan(struct environment_plan *plan, const struct config *config, uint32_t slots, struct error *err);
+int environment_plan(struct environment_plan *plan, const struct config_environment *config, uint32_t first_id, uint32_t slots,
+                     struct error *err);
 
 /* Releases what a plan holds, complete or not; a plan of zero bytes holds nothing. */
 void environment_plan_free(struct environment_plan *plan);
 
 /* Starts both. 0; or -1 with `err`, with nothing left running. That the interpreter is warm is told by its first
  * message. */
-int environment_start(struct environment *environment, const struct environment_plan *plan,
-                      const struct config *config, struct error *err);
+int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, struct error *err);
 
-/* Kills and reaps both and closes the channels. Sandboxes that they made live on: they are the broker's. */
-void environment_stop(struct environment *environment);
+/* Kills and reaps it and closes its descriptors. Sandboxes that it made live on: they are the broker's. */
+void maker_stop(struct maker *maker);

@@ -34,14 +34,16 @@ static int start_runner(struct broker *broker, struct error *err)
         broker_watch(broker, broker->client_pidfd, EPOLLIN, WATCH_CLIENT_PID, NULL) != 0 ||
         broker_watch(broker, broker->client_channel, EPOLLIN, WATCH_CLIENT, NULL) != 0)
         return error_set(err, errno, "cannot start the runner");
-    slots_fill(broker);
+    supply_fill_all(broker);
     return 0;
 }
 
 int broker_run(const struct config *config, const struct run_request *request, struct error *err)
 {
     struct config one = *config; /* borrows the strings */
-    one.pool = one.concurrency = 1;
+    one.environments[0] = config->environments[request->environment];
+    one.environment_count = 1;
+    one.environments[0].pool = one.concurrency = 1;
     struct broker broker = {.config = &one, .client_start = start_runner, .client_data = (void *)request, .listen_fd = -1};
     return broker_main(&broker, err);
 }

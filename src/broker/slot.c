@@ -16,11 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAKING_MAX = 8, MAKING_BACKOFF_STEPS = 7 };
+enum { MAKING_BACKOFF_STEPS = 7 };
 #define MAKING_BACKOFF_NS 25000000ULL
 enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
-#define FILL_DELAY_NS 1500000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
 #define DYING_DEADLINE_NS 5000000000ULL
 #define CPU_POLL_MIN_NS 1000000ULL
@@ -31,6 +30,20 @@ static struct slot *slot_named(struct broker *broker, const struct message_head 
         return NULL;
     struct slot *slot = &broker->slots[head->slot];
     return slot->generation == head->generation ? slot : NULL;
+}
+
+/* The same in a message of a maker, who knows its environment's slots only. */
+static struct slot *slot_in(struct environment *env, const struct message_head *head)
+{
+    if (head->slot >= env->slot_count)
+        return NULL;
+    struct slot *slot = &env->slots[head->slot];
+    return slot->generation == head->generation ? slot : NULL;
+}
+
+static struct message_head head_for_maker(const struct slot *slot, enum message_type type)
+{
+    return (struct message_head){.type = type, .slot = slot->place, .generation = slot->generation};
 }
 
 static struct message_head head_of(const struct slot *slot, enum message_type type)
@@ -54,12 +67,11 @@ static void close_ends(struct slot *slot)
 
 /* --- making --------------------------------------------------------------------------------------------------- */
 
-static int announce(struct broker *broker, struct slot *slot)
+static int announce(struct slot *slot)
 {
-    struct message_slot_add add = {.head = head_of(slot, MESSAGE_SLOT_ADD),
+    struct message_slot_add add = {.head = head_for_maker(slot, MESSAGE_SLOT_ADD),
                                    .procs_count = (uint32_t)slot->cgroup.procs_count};
-    const struct environment *env = &broker->environment;
-    if (channel_send(env->zygote_channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
+    if (channel_send(slot->environment->zygote.channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
         return -1;
     slot->announced = true;
     return 0;
@@ -67,7 +79,7 @@ static int announce(struct broker *broker, struct slot *slot)
 
 static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error *err)
 {
-    const struct config *config = broker->config;
+    const struct config_environment *config = slot->environment->config;
     if (slot->has_cgroup)
         return 0;
     const struct cgroup_limits limits = {.memory = (uint64_t)config->limit_memory,
@@ -82,24 +94,25 @@ static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error
     return 0;
 }
 
-/* A sandbox could not be made. Before the first one ever was, the machine lacks something: the service does not
+/* A sandbox could not be made. Before the environment's first one ever was, the machine lacks something: the service does not
  * start. Later it is a passing want of memory or processes: it is tried again, less and less often. */
 static void make_failed(struct broker *broker, struct slot *slot, int error, const char *what)
 {
     log_event(LOG_ERROR, "sandbox.failed", LOG_I("slot", slot->index), LOG_S("step", what),
               LOG_S("error", strerror(error)));
-    if (!broker->served_once) {
+    struct environment *env = slot->environment;
+    if (!env->served_once) {
         struct error err;
         error_set(&err, error, "sandbox: the step \"%s\" failed; `hatchery doctor` tells what this machine lacks", what);
         broker_fail(broker, &err);
         return;
     }
-    if (broker->making_failures < MAKING_BACKOFF_STEPS)
-        broker->making_failures++;
-    broker->fill_at = broker->make_again_at = now_ns() + (MAKING_BACKOFF_NS << broker->making_failures);
+    if (env->making_failures < MAKING_BACKOFF_STEPS)
+        env->making_failures++;
+    env->fill_at = env->make_again_at = now_ns() + (MAKING_BACKOFF_NS << env->making_failures);
 }
 
-static void make(struct broker *broker, struct slot *slot)
+void slot_make(struct broker *broker, struct slot *slot)
 {
     struct error err;
     slot->generation = ++broker->generation;
@@ -109,45 +122,24 @@ static void make(struct broker *broker, struct slot *slot)
     slot->made_at = now_ns();
     slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
     if (prepare_cgroup(broker, slot, &err) != 0) {
-        if (!broker->served_once)
+        if (!slot->environment->served_once)
             broker_fail(broker, &err);
         else
             make_failed(broker, slot, err.code, err.text);
         slot->deadline = 0;
         return;
     }
-    struct message_nest_make make_nest = {.head = head_of(slot, MESSAGE_NEST_MAKE)};
-    if ((!slot->announced && announce(broker, slot) != 0) ||
-        channel_send(broker->environment.incubator_channel, &make_nest, sizeof make_nest, NULL, 0) != 0) {
-        broker_lose_environment(broker, "its channel broke");
+    struct message_nest_make make_nest = {.head = head_for_maker(slot, MESSAGE_NEST_MAKE)};
+    if ((!slot->announced && announce(slot) != 0) ||
+        channel_send(slot->environment->incubator.channel, &make_nest, sizeof make_nest, NULL, 0) != 0) {
+        environment_lose(broker, slot->environment, "its channel broke");
         return;
     }
     slot->state = SLOT_NESTING;
     slot->nest_pending = true;
 }
 
-void slots_fill(struct broker *broker)
-{
-    uint32_t ready = 0, making = 0;
-    if (!broker->environment_warm || broker->stopping || broker->failed || broker->client_channel < 0)
-        return;
-    if (broker->making_failures > 0 && now_ns() < broker->make_again_at)
-        return;
-    for (uint32_t i = 0; i < broker->slot_count; i++) {
-        ready += broker->slots[i].state == SLOT_READY;
-        making += broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING;
-    }
-    for (uint32_t i = 0; i < broker->slot_count && broker->environment_warm && !broker->failed; i++) {
-        if (ready + making >= (uint64_t)broker->config->pool || making >= MAKING_MAX)
-            return;
-        if (broker->slots[i].state == SLOT_FREE) {
-            make(broker, &broker->slots[i]);
-            making++;
-        }
-    }
-}
-
-static int make_pipes(const struct broker *broker, struct slot *slot, int theirs[3])
+static int make_pipes(struct slot *slot, int theirs[3])
 {
     int job[2], out[2], err[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) != 0)
@@ -164,7 +156,7 @@ static int make_pipes(const struct broker *broker, struct slot *slot, int theirs
     slot->err = err[0];
     theirs[2] = err[1];
     /* The program owns its streams, so that it can open /dev/stdout. */
-    const uid_t uid = (uid_t)broker->config->first_uid + 1 + 2 + 2 * slot->index;
+    const uid_t uid = environment_program_id(&slot->environment->plan, slot->place);
     if (fchown(theirs[1], uid, uid) != 0 || fchown(theirs[2], uid, uid) != 0)
         return -1;
     /* Ours non-blocking, the program's not: it is what python3 main.py would have. */
@@ -174,12 +166,12 @@ static int make_pipes(const struct broker *broker, struct slot *slot, int theirs
 
 static void kill_all(struct slot *slot);
 
-void slot_nest_made(struct broker *broker, struct message *message)
+void slot_nest_made(struct broker *broker, struct environment *env, struct message *message)
 {
     const struct message_nest_made *made = &message->nest_made;
-    struct slot *slot = slot_named(broker, &message->head);
+    struct slot *slot = slot_in(env, &message->head);
     if (slot == NULL || !slot->nest_pending || (made->pid > 0) != (message->fd_count == 1)) {
-        broker_lose_environment(broker, "the incubator broke the protocol");
+        environment_lose(broker, env, "the incubator broke the protocol");
         return;
     }
     slot->nest_pending = false;
@@ -207,12 +199,12 @@ void slot_nest_made(struct broker *broker, struct message *message)
         return;
     }
     int theirs[3] = {-1, -1, -1};
-    struct message_program_fork fork_program = {.head = head_of(slot, MESSAGE_PROGRAM_FORK)};
+    struct message_program_fork fork_program = {.head = head_for_maker(slot, MESSAGE_PROGRAM_FORK)};
     bool sent = false;
-    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) == 0 && make_pipes(broker, slot, theirs) == 0 &&
+    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) == 0 && make_pipes(slot, theirs) == 0 &&
         broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
         const int fds[4] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2]};
-        sent = channel_send(broker->environment.zygote_channel, &fork_program, sizeof fork_program, fds, 4) == 0;
+        sent = channel_send(env->zygote.channel, &fork_program, sizeof fork_program, fds, 4) == 0;
     }
     int error = errno;
     for (int i = 0; i < 3; i++)
@@ -225,12 +217,12 @@ void slot_nest_made(struct broker *broker, struct message *message)
     }
 }
 
-void slot_program_forked(struct broker *broker, const struct message *message)
+void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message)
 {
     const struct message_program_forked *forked = &message->program_forked;
-    struct slot *slot = slot_named(broker, &message->head);
+    struct slot *slot = slot_in(env, &message->head);
     if (slot == NULL || message->fd_count != 0) {
-        broker_lose_environment(broker, "the zygote broke the protocol");
+        environment_lose(broker, env, "the zygote broke the protocol");
         return;
     }
     slot->fork_pending = false;
@@ -257,8 +249,8 @@ static void hand_over(struct broker *broker, struct slot *slot)
     slot->state = SLOT_READY;
     slot->deadline = 0;
     slot->ready_unsent = true;
-    broker->served_once = true;
-    broker->making_failures = 0;
+    slot->environment->served_once = true;
+    slot->environment->making_failures = 0;
     cgroup_reset_peak(&slot->cgroup);
     /* The other counters have not moved in this group: cgroup_rearm() saw to it. */
     slot->before = (struct cgroup_usage){0};
@@ -313,7 +305,7 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
         return;
     }
     const uint64_t most = (uint64_t)(config->max_timeout * 1e9);
-    const uint64_t cpu_most = (uint64_t)(config->limit_cpu_time * 1e9);
+    const uint64_t cpu_most = (uint64_t)(slot->environment->config->limit_cpu_time * 1e9);
     slot->timeout_ns = start->timeout_ns > 0 && start->timeout_ns < most ? start->timeout_ns : most;
     slot->cpu_time_ns = start->cpu_time_ns;
     if (cpu_most > 0 && (slot->cpu_time_ns == 0 || slot->cpu_time_ns > cpu_most))
@@ -325,9 +317,7 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     slot->deadline = slot->started_at + slot->timeout_ns;
     if (slot->cpu_time_ns > 0)
         slot_deadline(broker, slot, now);
-    /* Most runs are over within a millisecond: making the next sandbox meanwhile would only take the core from them. */
-    if (broker->fill_at == 0)
-        broker->fill_at = now + FILL_DELAY_NS;
+    supply_run_started(slot->environment, now);
 }
 
 static void end_run(struct broker *broker, struct slot *slot, enum run_outcome reason)
@@ -381,7 +371,8 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
                 end_run(broker, slot, RUN_CPU_LIMIT);
                 return;
             }
-            uint64_t left = (uint64_t)((double)(slot->cpu_time_ns - used) / (broker->config->limit_cpus > 1 ? broker->config->limit_cpus : 1));
+            const double limit_cpus = slot->environment->config->limit_cpus;
+            uint64_t left = (uint64_t)((double)(slot->cpu_time_ns - used) / (limit_cpus > 1 ? limit_cpus : 1));
             slot->deadline = now + (left > CPU_POLL_MIN_NS ? left : CPU_POLL_MIN_NS);
             if (slot->deadline > wall_deadline)
                 slot->deadline = wall_deadline;
@@ -389,7 +380,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         return;
     }
     if (slot->state == SLOT_NESTING || (slot->state == SLOT_FORKING && slot->program == 0)) {
-        broker_lose_environment(broker, "it did not make a sandbox in time");
+        environment_lose(broker, slot->environment, "it did not make a sandbox in time");
     } else if (slot->state == SLOT_FORKING) {
         make_failed(broker, slot, ETIMEDOUT, "the program did not become ready in time");
         slot_abandon(broker, slot);
@@ -429,7 +420,7 @@ static void judge(struct broker *broker, struct slot *slot)
     *v = (struct message_run_ended){.head = head_of(slot, MESSAGE_RUN_ENDED),
                                     .wall_ns = slot->ended_at - slot->started_at,
                                     .memory_peak = usage.memory_peak,
-                                    .memory_limit = (uint64_t)broker->config->limit_memory,
+                                    .memory_limit = (uint64_t)slot->environment->config->limit_memory,
                                     .processes_peak = usage.processes_peak};
     split_cpu(&slot->before, &usage, v);
     if (usage.processes_refused > slot->before.processes_refused)
@@ -467,7 +458,7 @@ static void recycle(struct broker *broker, struct slot *slot)
         slot->has_cgroup = false;
     }
     slot->state = SLOT_FREE;
-    slots_fill(broker);
+    supply_fill(broker, slot->environment);
 }
 
 void slot_program_ended(struct broker *broker, struct slot *slot)
@@ -541,14 +532,15 @@ void slot_abandon(struct broker *broker, struct slot *slot)
         slot_init_ended(broker, slot);
 }
 
-void slots_forget_makers(struct broker *broker)
+void slots_forget_makers(struct broker *broker, struct environment *env)
 {
-    for (uint32_t i = 0; i < broker->slot_count; i++) {
-        broker->slots[i].announced = broker->slots[i].nest_pending = broker->slots[i].fork_pending = false;
-        if (broker->slots[i].state == SLOT_NESTING || broker->slots[i].state == SLOT_FORKING)
-            slot_abandon(broker, &broker->slots[i]);
-        else if (broker->slots[i].state == SLOT_DYING && broker->slots[i].init == 0)
-            slot_init_ended(broker, &broker->slots[i]); /* it waited for an answer that nobody gives any more */
+    for (uint32_t i = 0; i < env->slot_count; i++) {
+        struct slot *slot = &env->slots[i];
+        slot->announced = slot->nest_pending = slot->fork_pending = false;
+        if (slot->state == SLOT_NESTING || slot->state == SLOT_FORKING)
+            slot_abandon(broker, slot);
+        else if (slot->state == SLOT_DYING && slot->init == 0)
+            slot_init_ended(broker, slot); /* it waited for an answer that nobody gives any more */
     }
 }
 

@@ -41,7 +41,8 @@ void help_command(const struct command *command, FILE *out)
     print_options(command->options, out);
     if (command->settings) {
         fputs("\nSettings (default in brackets). The command line wins over the environment\n"
-              "(HATCHERY_LIMIT_MEMORY=64M), which wins over the settings file (limit-memory = 64M):\n",
+              "(HATCHERY_LIMIT_MEMORY=64M), which wins over the settings file (limit-memory = 64M).\n"
+              "Those with an asterisk can be given for one environment: --environment.NAME.limit-memory=64M.\n",
               out);
         config_help(out);
     }
@@ -51,11 +52,14 @@ struct row {
     const char *type, *name, *dflt;
     double min, max;
     const char *unit, *text;
+    bool of_environment;
 };
 
 static const struct row rows[] = {
 #define SETTING(type_, field_, name_, dflt_, min_, max_, unit_, text_) \
-    {#type_, name_, dflt_, min_, max_, unit_, text_},
+    {#type_, name_, dflt_, min_, max_, unit_, text_, false},
+#define SETTING_ENV(type_, field_, name_, dflt_, min_, max_, unit_, text_) \
+    {#type_, name_, dflt_, min_, max_, unit_, text_, true},
 #include "common/settings.def"
 #undef SETTING
 };
@@ -84,12 +88,16 @@ void help_settings_markdown(FILE *out)
           "\n"
           "Sizes take `K`, `M`, `G` and `T` (powers of 1024); seconds may have decimals.\n"
           "\n"
+          "Settings with an asterisk can be given for one [environment](environments.md) alone: below\n"
+          "`[environment data]` in the file, as `--environment.data.limit-memory=1G`, as\n"
+          "`HATCHERY_ENVIRONMENT_DATA_LIMIT_MEMORY=1G`.\n"
+          "\n"
           "| setting | default | unit | bounds | what it is |\n"
           "| --- | --- | --- | --- | --- |\n",
           out);
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const struct row *row = &rows[i];
-        fprintf(out, "| `%s` | ", row->name);
+        fprintf(out, row->of_environment ? "| `%s`* | " : "| `%s` | ", row->name);
         fprintf(out, row->dflt[0] != '\0' ? "`%s` | " : "%s| ", row->dflt);
         print_markdown_cell(row->unit, out);
         if (row->max > 0)

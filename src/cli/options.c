@@ -27,6 +27,9 @@ enum {
     VALUE_SETTING = VALUE_OPTION + OPTION_VALUES_MAX,
 };
 
+/* --environment.NAME.SETTING=VALUE: no list can hold every name, so getopt_long() does not see them. */
+static const char environment_prefix[] = "--environment.";
+
 /* Fills `longs` and `names` (both ended) with what the command takes. */
 static void list_options(const struct command *command, struct option *longs, const char **names)
 {
@@ -71,6 +74,31 @@ static bool is_abbreviated(char **argv, const struct option *option)
     return strcspn(typed + 2, "=") != strlen(option->name);
 }
 
+/* Takes the settings of environments out of argv, so that getopt_long() does not see them. */
+static int take_environment_settings(struct options *options, int *argc, char **argv, struct error *err)
+{
+    const size_t dashes = 2;
+    int kept = 1, i = 1;
+    for (; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], environment_prefix, sizeof environment_prefix - 1) != 0) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        char *name = argv[i] + dashes, *equals = strchr(name, '=');
+        if (equals != NULL)
+            *equals = '\0';
+        else if (i + 1 == *argc)
+            return error_set(err, 0, "option \"%.64s\" needs a value; give %.64s=VALUE", argv[i], argv[i]);
+        options->settings[options->setting_count].name = name;
+        options->settings[options->setting_count++].value = equals != NULL ? equals + 1 : argv[++i];
+    }
+    while (i < *argc)
+        argv[kept++] = argv[i++];
+    argv[kept] = NULL;
+    *argc = kept;
+    return 0;
+}
+
 int options_parse(struct options *options, const struct command *command, int argc, char **argv,
                   struct error *err)
 {
@@ -83,6 +111,8 @@ int options_parse(struct options *options, const struct command *command, int ar
     options->settings = calloc((size_t)argc + 1, sizeof *options->settings);
     if (options->settings == NULL)
         return error_set(err, errno, "command line");
+    if (command->settings && take_environment_settings(options, &argc, argv, err) != 0)
+        return -1;
     list_options(command, longs, names);
     opterr = 0;
     optind = 0; /* glibc: start anew */
@@ -146,8 +176,10 @@ int options_load(const struct options *options, const char *file, struct config 
         return -1;
     for (size_t i = 0; i < options->setting_count; i++) {
         struct error inner;
-        if (config_set(config, options->settings[i].name, options->settings[i].value, &inner) != 0)
-            return error_set(err, 0, "--%s", inner.text);
+        const char *name = options->settings[i].name;
+        if (config_set(config, name, options->settings[i].value, &inner) != 0)
+            return strchr(name, '.') != NULL ? error_set(err, 0, "--%s: %s", name, inner.text)
+                                             : error_set(err, 0, "--%s", inner.text);
     }
     return config_finish(config, err);
 }

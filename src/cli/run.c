@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_CONFIG, OPTION_TIMEOUT, OPTION_JSON };
+enum { OPTION_CONFIG, OPTION_TIMEOUT, OPTION_JSON, OPTION_ENVIRONMENT };
 
 enum { READ_STEP_BYTES = 64 * 1024 };
 
@@ -71,10 +71,29 @@ static int read_timeout(const char *text, const struct config *config, double *t
     return 0;
 }
 
+static int read_environment(const char *name, const struct config *config, size_t *environment, struct error *err)
+{
+    char names[ERROR_TEXT_MAX] = "";
+    *environment = 0;
+    if (name == NULL)
+        return 0;
+    for (size_t i = 0; i < config->environment_count; i++) {
+        if (strcmp(config->environments[i].name, name) == 0) {
+            *environment = i;
+            return 0;
+        }
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", config->environments[i].name);
+    }
+    return error_set(err, 0, "--environment: there is no environment \"%.64s\"; there are: %s", name, names);
+}
+
 static int run_program(const struct options *options, const struct config *config, struct error *err)
 {
     struct run_request request = {.json = options->values[OPTION_JSON] != NULL};
     if (read_timeout(options->values[OPTION_TIMEOUT], config, &request.timeout, err) != 0)
+        return -1;
+    if (read_environment(options->values[OPTION_ENVIRONMENT], config, &request.environment, err) != 0)
         return -1;
     char *code = read_program(options->operands[0], config, &request.code_size, err);
     if (code == NULL)
@@ -126,6 +145,7 @@ const struct command command_run = {
     .options =
         (const struct cli_option[]){
             {"timeout", "SECONDS", "wall-clock limit; default: default-timeout", OPTION_TIMEOUT},
+            {"environment", "NAME", "the environment to run it in; default: default", OPTION_ENVIRONMENT},
             {"json", NULL, "print what POST /execute would answer, instead of the program's output",
              OPTION_JSON},
             {"config", "FILE",

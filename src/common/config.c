@@ -27,11 +27,16 @@ struct setting {
     const char *name, *dflt;
     double min, max;
     const char *unit, *text;
+    int of_environment; /* enum config_of_environment; -1: it is the service's alone */
+    size_t environment_offset;
 };
 
 static const struct setting settings[] = {
 #define SETTING(type_, field_, name_, dflt_, min_, max_, unit_, text_) \
-    {TYPE_##type_, offsetof(struct config, field_), name_, dflt_, min_, max_, unit_, text_},
+    {TYPE_##type_, offsetof(struct config, field_), name_, dflt_, min_, max_, unit_, text_, -1, 0},
+#define SETTING_ENV(type_, field_, name_, dflt_, min_, max_, unit_, text_)                         \
+    {TYPE_##type_, offsetof(struct config, field_), name_, dflt_, min_, max_, unit_, text_,        \
+     CONFIG_OF_ENVIRONMENT_##field_, offsetof(struct config_environment, field_)},
 #include "common/settings.def"
 #undef SETTING
 };
@@ -60,9 +65,9 @@ static void *member(const struct setting *setting, struct config *config)
     return (char *)config + setting->offset;
 }
 
-static const void *member_const(const struct setting *setting, const struct config *config)
+static void *member_of_environment(const struct setting *setting, struct config_environment *environment)
 {
-    return (const char *)config + setting->offset;
+    return (char *)environment + setting->environment_offset;
 }
 
 /* "64M" where the number is a whole multiple, else plain bytes. */
@@ -233,9 +238,8 @@ static int set_string(const struct setting *setting, char **out, const char *val
     return 0;
 }
 
-static int set(struct config *config, const struct setting *setting, const char *value, struct error *err)
+static int set(const struct setting *setting, void *out, const char *value, struct error *err)
 {
-    void *out = member(setting, config);
     switch (setting->type) {
     case TYPE_STRING:
         return set_string(setting, out, value, err);
@@ -250,11 +254,8 @@ static int set(struct config *config, const struct setting *setting, const char 
     return error_set(err, EINVAL, "%s", setting->name);
 }
 
-int config_set(struct config *config, const char *name, const char *value, struct error *err)
+static int unknown(const char *name, struct error *err)
 {
-    const struct setting *setting = find(name);
-    if (setting != NULL)
-        return set(config, setting, value, err);
     const char *near = suggest(name, setting_names);
     return error_set(err, 0, "no setting is called \"%.64s\"%s%s%s", name,
                      near != NULL ? "; did you mean \"" : "",
@@ -262,12 +263,119 @@ int config_set(struct config *config, const char *name, const char *value, struc
                      near != NULL ? "\"?" : "");
 }
 
+/* --- environments ------------------------------------------------------------------------------------------- */
+
+static bool is_environment_name(const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)name[i] >= 0x80 ||
+            !(isalnum((unsigned char)name[i]) || (i > 0 && strchr("._-", name[i]) != NULL)))
+            return false;
+    return size > 0 && size <= CONFIG_ENVIRONMENT_NAME_MAX;
+}
+
+/* The environment of that name, made if need be. NULL with `err`. */
+static struct config_environment *environment_named(struct config *config, const char *name, struct error *err)
+{
+    for (size_t i = 0; i < config->environment_count; i++)
+        if (strcmp(config->environments[i].name, name) == 0)
+            return &config->environments[i];
+    if (!is_environment_name(name)) {
+        error_set(err, 0, "\"%.64s\" is no name of an environment; give letters, digits, \".\", \"_\" and \"-\", at most %d",
+                  name, CONFIG_ENVIRONMENT_NAME_MAX);
+        return NULL;
+    }
+    if (config->environment_count == CONFIG_ENVIRONMENTS_MAX) {
+        error_set(err, 0, "environment %s: there can be %d environments, and there are already", name,
+                  CONFIG_ENVIRONMENTS_MAX);
+        return NULL;
+    }
+    struct config_environment *environment = &config->environments[config->environment_count++];
+    strcpy(environment->name, name);
+    return environment;
+}
+
+static int set_of_environment(struct config *config, const char *environment_name, const char *name,
+                              const char *value, struct error *err)
+{
+    const struct setting *setting = find(name);
+    struct config_environment *environment = environment_named(config, environment_name, err);
+    if (environment == NULL)
+        return -1;
+    if (setting == NULL)
+        return unknown(name, err);
+    if (setting->of_environment < 0)
+        return error_set(err, 0, "%s: is for all environments; write it above the first \"[environment ...]\"", name);
+    if (set(setting, member_of_environment(setting, environment), value, err) != 0)
+        return -1;
+    environment->given[setting->of_environment] = true;
+    return 0;
+}
+
+/* "environment.NAME.SETTING", where NAME may hold dots and SETTING does not. NULL: it is none. */
+static const char *split_environment(const char *name, char environment[CONFIG_ENVIRONMENT_NAME_MAX + 2])
+{
+    static const char prefix[] = "environment.";
+    const size_t prefix_size = sizeof prefix - 1;
+    const char *dot = strrchr(name, '.');
+    if (strncmp(name, prefix, prefix_size) != 0 || dot < name + prefix_size)
+        return NULL;
+    snprintf(environment, CONFIG_ENVIRONMENT_NAME_MAX + 2, "%.*s", (int)(dot - name - (ptrdiff_t)prefix_size),
+             name + prefix_size);
+    return dot + 1;
+}
+
+static void *value_of(const struct setting *setting, const struct config_environment *environment)
+{
+    return member_of_environment(setting, (struct config_environment *)environment);
+}
+
+static size_t value_size(const struct setting *setting)
+{
+    return setting->type == TYPE_SECONDS ? sizeof(double) : setting->type == TYPE_BOOL ? sizeof(bool) : sizeof(int64_t);
+}
+
+/* What an environment was not given it takes from the service's settings. */
+static int complete_environment(struct config *config, struct config_environment *environment, struct error *err)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *setting = &settings[i];
+        if (setting->of_environment < 0 || environment->given[setting->of_environment])
+            continue;
+        void *out = member_of_environment(setting, environment);
+        if (setting->type != TYPE_STRING) {
+            memcpy(out, member(setting, config), value_size(setting));
+            continue;
+        }
+        bool inherited = setting->of_environment != CONFIG_OF_ENVIRONMENT_preload || environment == config->environments;
+        char *copy = strdup(inherited ? *(char **)member(setting, config) : "");
+        if (copy == NULL)
+            return error_set(err, errno, "environment %s", environment->name);
+        free(*(char **)out);
+        *(char **)out = copy;
+    }
+    return 0;
+}
+
+int config_set(struct config *config, const char *name, const char *value, struct error *err)
+{
+    char environment[CONFIG_ENVIRONMENT_NAME_MAX + 2];
+    const struct setting *setting = find(name);
+    const char *own = split_environment(name, environment);
+    if (own != NULL)
+        return set_of_environment(config, environment, own, value, err);
+    return setting != NULL ? set(setting, member(setting, config), value, err) : unknown(name, err);
+}
+
 void config_init(struct config *config)
 {
     struct error err;
     memset(config, 0, sizeof *config);
+    strcpy(config->environments[0].name, "default");
+    config->environment_count = 1;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (set(config, &settings[i], settings[i].dflt, &err) != 0) {
+        if (set(&settings[i], member(&settings[i], config), settings[i].dflt, &err) != 0) {
             fprintf(stderr, "hatchery: settings.def: %s\n", err.text);
             abort();
         }
@@ -276,9 +384,13 @@ void config_init(struct config *config)
 
 void config_free(struct config *config)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (settings[i].type == TYPE_STRING)
-            free(*(char **)member(&settings[i], config));
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (settings[i].type != TYPE_STRING)
+            continue;
+        free(*(char **)member(&settings[i], config));
+        for (size_t e = 0; e < config->environment_count && settings[i].of_environment >= 0; e++)
+            free(*(char **)member_of_environment(&settings[i], &config->environments[e]));
+    }
     memset(config, 0, sizeof *config);
 }
 
@@ -295,12 +407,44 @@ static char *trim(char *text)
     return text;
 }
 
-/* One line of a settings file. `seen` tells which settings earlier lines have set. */
-static int read_line(struct config *config, char *line, bool *seen, struct error *err)
+/* Where in a settings file a line stands. */
+struct section {
+    char environment[CONFIG_ENVIRONMENT_NAME_MAX + 2]; /* "": above the first section */
+    bool seen[SETTING_COUNT];                          /* set by an earlier line of this section */
+    bool opened[CONFIG_ENVIRONMENTS_MAX];              /* environments whose section has begun */
+};
+
+/* "[environment NAME]" */
+static int open_section(struct config *config, char *line, struct section *section, struct error *err)
+{
+    static const char word[] = "environment";
+    const size_t word_size = sizeof word - 1, size = strlen(line);
+    if (size < 2 || line[size - 1] != ']')
+        return error_set(err, 0, "\"%.64s\" is no section; write \"[environment NAME]\"", line);
+    line[size - 1] = '\0';
+    char *inside = trim(line + 1);
+    if (strncmp(inside, word, word_size) != 0 || !isspace((unsigned char)inside[word_size]))
+        return error_set(err, 0, "\"[%.64s]\" is no section; write \"[environment NAME]\"", inside);
+    const char *name = trim(inside + word_size);
+    struct config_environment *environment = environment_named(config, name, err);
+    if (environment == NULL)
+        return -1;
+    bool *opened = &section->opened[environment - config->environments];
+    if (*opened)
+        return error_set(err, 0, "[environment %s]: a second time; keep one of the sections", name);
+    *opened = true;
+    snprintf(section->environment, sizeof section->environment, "%s", name);
+    memset(section->seen, 0, sizeof section->seen);
+    return 0;
+}
+
+static int read_line(struct config *config, char *line, struct section *section, struct error *err)
 {
     char *name = trim(line);
     if (name[0] == '\0' || name[0] == '#')
         return 0;
+    if (name[0] == '[')
+        return open_section(config, name, section, err);
     char *equals = strchr(name, '=');
     if (equals == NULL)
         return error_set(err, 0, "\"%.64s\" is not a setting; write \"name = value\", or # before a comment",
@@ -308,17 +452,19 @@ static int read_line(struct config *config, char *line, bool *seen, struct error
     *equals = '\0';
     name = trim(name);
     const struct setting *setting = find(name);
-    if (setting != NULL && seen[setting - settings])
+    if (setting != NULL && section->seen[setting - settings])
         return error_set(err, 0, "%s: set a second time; keep one of the lines", name);
-    if (config_set(config, name, trim(equals + 1), err) != 0)
-        return -1;
-    seen[setting - settings] = true;
-    return 0;
+    const char *value = trim(equals + 1);
+    int result = section->environment[0] != '\0' ? set_of_environment(config, section->environment, name, value, err)
+                                                 : config_set(config, name, value, err);
+    if (result == 0 && setting != NULL)
+        section->seen[setting - settings] = true;
+    return result;
 }
 
 int config_read_stream(struct config *config, FILE *stream, const char *path, struct error *err)
 {
-    bool seen[SETTING_COUNT] = {false};
+    struct section section = {0};
     char line[LINE_MAX_BYTES];
 
     for (int number = 1; fgets(line, sizeof line, stream) != NULL; number++) {
@@ -329,7 +475,7 @@ int config_read_stream(struct config *config, FILE *stream, const char *path, st
             error_set(err, 0, "the line is too long or holds a NUL byte; write \"name = value\"");
             return error_wrap(err, "%s:%d", path, number);
         }
-        if (read_line(config, line, seen, err) != 0)
+        if (read_line(config, line, &section, err) != 0)
             return error_wrap(err, "%s:%d", path, number);
     }
     if (ferror(stream))
@@ -347,6 +493,24 @@ int config_read_file(struct config *config, const char *path, struct error *err)
     return result;
 }
 
+/* "environment-data-limit-memory" > "environment.data.limit-memory": the name ends where a setting's name begins. */
+static void dot_environment(char *name)
+{
+    static const char prefix[] = "environment-";
+    const size_t prefix_size = sizeof prefix - 1, size = strlen(name);
+    size_t longest = 0;
+    if (strncmp(name, prefix, prefix_size) != 0)
+        return;
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        size_t n = strlen(settings[i].name);
+        if (settings[i].of_environment >= 0 && n > longest && size > prefix_size + n + 1 &&
+            name[size - n - 1] == '-' && strcmp(name + size - n, settings[i].name) == 0)
+            longest = n;
+    }
+    if (longest > 0)
+        name[prefix_size - 1] = name[size - longest - 1] = '.';
+}
+
 int config_read_environment(struct config *config, struct error *err)
 {
     const size_t prefix_size = sizeof environment_prefix - 1;
@@ -356,7 +520,7 @@ int config_read_environment(struct config *config, struct error *err)
             continue;
         const char *equals = strchr(*entry, '=');
         size_t size = equals != NULL ? (size_t)(equals - *entry) - prefix_size : 0;
-        char name[64];
+        char name[96];
         if (equals == NULL || size >= sizeof name)
             return error_set(err, 0, "environment: no setting is called \"%.80s\"", *entry);
         for (size_t i = 0; i < size; i++) {
@@ -366,6 +530,7 @@ int config_read_environment(struct config *config, struct error *err)
         name[size] = '\0';
         if (strcmp(name, "config") == 0)
             continue; /* names the settings file; whoever reads that file has used it */
+        dot_environment(name);
         if (config_set(config, name, equals + 1, err) != 0)
             return error_wrap(err, "environment variable %.*s", (int)(prefix_size + size), *entry);
     }
@@ -432,17 +597,29 @@ static int check_preload(const char *preload, struct error *err)
     return 0;
 }
 
+static int finish_environment(struct config *config, struct config_environment *environment, struct error *err)
+{
+    if (complete_environment(config, environment, err) != 0)
+        return -1;
+    drop_blanks_at_commas(environment->preload);
+    int result = check_preload(environment->preload, err);
+    if (result == 0 && environment->python[0] != '/')
+        result = error_set(err, 0,
+                           "python: \"%.80s\" is not an absolute path; give one such as /usr/bin/python3",
+                           environment->python);
+    return result != 0 && environment != config->environments ? error_wrap(err, "environment %s", environment->name) : result;
+}
+
 int config_finish(struct config *config, struct error *err)
 {
     enum { CONCURRENCY_LEAST = 4, CONCURRENCY_PER_CORE = 2 };
 
     drop_blanks_at_commas(config->preload);
-    if (check_listen(config->listen, err) != 0 || check_preload(config->preload, err) != 0)
+    if (check_listen(config->listen, err) != 0)
         return -1;
-    if (config->python[0] != '/')
-        return error_set(err, 0,
-                         "python: \"%.80s\" is not an absolute path; give one such as /usr/bin/python3",
-                         config->python);
+    for (size_t i = 0; i < config->environment_count; i++)
+        if (finish_environment(config, &config->environments[i], err) != 0)
+            return -1;
     if (config->default_timeout > config->max_timeout)
         return error_set(
             err, 0, "default-timeout: %g s is more than max-timeout (%g s); lower one or raise the other",
@@ -459,37 +636,58 @@ int config_finish(struct config *config, struct error *err)
 
 /* --- output ------------------------------------------------------------------------------------------------ */
 
+static void dump_value(const struct setting *setting, const void *value, FILE *out)
+{
+    char text[NUMBER_TEXT_BYTES];
+    const char *shown = text;
+    switch (setting->type) {
+    case TYPE_STRING:
+        shown = *(char *const *)value;
+        break;
+    case TYPE_INT:
+        snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)value);
+        break;
+    case TYPE_SIZE:
+        format_size(text, sizeof text, *(const int64_t *)value);
+        break;
+    case TYPE_SECONDS:
+        format_seconds(text, sizeof text, *(const double *)value);
+        break;
+    case TYPE_BOOL:
+        shown = *(const bool *)value ? "true" : "false";
+        break;
+    }
+    fprintf(out, "%s = %s\n", setting->name, shown);
+}
+
+static void dump_environment(const struct config *config, const struct config_environment *environment, FILE *out)
+{
+    bool any = environment != config->environments;
+    for (size_t i = 0; i < CONFIG_OF_ENVIRONMENT_COUNT; i++)
+        any = any || environment->given[i];
+    if (!any) /* the default one, as the settings above have it */
+        return;
+    fprintf(out, "\n# what is not set here is as above, but for preload, which is then empty\n[environment %s]\n",
+            environment->name);
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (settings[i].of_environment >= 0 && environment->given[settings[i].of_environment])
+            dump_value(&settings[i], value_of(&settings[i], environment), out);
+}
+
 int config_dump(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const void *value = member_const(&settings[i], config);
-        char text[NUMBER_TEXT_BYTES];
-        const char *shown = text;
-        switch (settings[i].type) {
-        case TYPE_STRING:
-            shown = *(char *const *)value;
-            break;
-        case TYPE_INT:
-            snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)value);
-            break;
-        case TYPE_SIZE:
-            format_size(text, sizeof text, *(const int64_t *)value);
-            break;
-        case TYPE_SECONDS:
-            format_seconds(text, sizeof text, *(const double *)value);
-            break;
-        case TYPE_BOOL:
-            shown = *(const bool *)value ? "true" : "false";
-            break;
-        }
-        fprintf(out, "# %s (%s)\n%s = %s\n", settings[i].text, settings[i].unit, settings[i].name, shown);
+        fprintf(out, "# %s (%s)\n", settings[i].text, settings[i].unit);
+        dump_value(&settings[i], member(&settings[i], (struct config *)config), out);
     }
+    for (size_t i = 0; i < config->environment_count; i++)
+        dump_environment(config, &config->environments[i], out);
     return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }
 
 void config_help(FILE *out)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        fprintf(out, "  --%s=%s\n        %s [%s]\n", settings[i].name, settings[i].unit, settings[i].text,
-                settings[i].dflt);
+        fprintf(out, "  --%s=%s%s\n        %s [%s]\n", settings[i].name, settings[i].unit,
+                settings[i].of_environment >= 0 ? "  *" : "", settings[i].text, settings[i].dflt);
 }

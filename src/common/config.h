@@ -13,23 +13,48 @@
 #define CONFIG_TYPE_SECONDS double
 #define CONFIG_TYPE_BOOL bool
 
+/* The settings that an environment can have of its own, numbered. */
+enum config_of_environment {
+#define SETTING(type, field, name, dflt, min, max, unit, text)
+#define SETTING_ENV(type, field, name, dflt, min, max, unit, text) CONFIG_OF_ENVIRONMENT_##field,
+#include "common/settings.def"
+#undef SETTING
+    CONFIG_OF_ENVIRONMENT_COUNT
+};
+
+enum { CONFIG_ENVIRONMENTS_MAX = 16, CONFIG_ENVIRONMENT_NAME_MAX = 32 };
+
+/* An environment: a Python that programs run with. Complete after config_finish(): what was not given is as in struct
+ * config, but for `preload`, which is then empty. */
+struct config_environment {
+    char name[CONFIG_ENVIRONMENT_NAME_MAX + 1];
+    bool given[CONFIG_OF_ENVIRONMENT_COUNT];
+#define SETTING(type, field, name, dflt, min, max, unit, text)
+#define SETTING_ENV(type, field, name, dflt, min, max, unit, text) CONFIG_TYPE_##type field;
+#include "common/settings.def"
+#undef SETTING
+};
+
 struct config {
 #define SETTING(type, field, name, dflt, min, max, unit, text) CONFIG_TYPE_##type field;
 #include "common/settings.def"
 #undef SETTING
+    struct config_environment environments[CONFIG_ENVIRONMENTS_MAX]; /* [0] is "default", for requests that name none */
+    size_t environment_count;
 };
 
 /* Fills `config` with the defaults. Strings belong to the struct; config_free() releases them. */
 void config_init(struct config *config);
 void config_free(struct config *config);
 
-/* Sets one setting from text. The error names the setting, what is wrong with the value and what is right. */
+/* Sets one setting from text: "pool", or "environment.NAME.pool", which makes the environment if need be. The error names the setting, what is wrong with the value and what is right. */
 int config_set(struct config *config, const char *name, const char *value, struct error *err);
 
 /* Reads a number of seconds as settings are read: digits with at most nine decimals, nothing else. 0, or -1. */
 int config_parse_seconds(const char *text, double *seconds);
 
-/* Reads a settings file ("name = value" lines, # comments). The error names file and line. */
+/* Reads a settings file ("name = value" lines, "[environment NAME]" above those of one environment, # comments). The error
+ * names file and line. */
 int config_read_file(struct config *config, const char *path, struct error *err);
 int config_read_stream(struct config *config, FILE *stream, const char *path, struct error *err);
 

@@ -13,7 +13,7 @@
  *   broker > zygote      SLOT_ADD, PROGRAM_FORK
  *   zygote > broker      ZYGOTE_WARM, PROGRAM_FORKED
  *
- * A sandbox is named by its slot and its generation: slots are reused, generations never, so a late message cannot
+ * A sandbox is named by its slot (a number among all for the front, among its environment's own for the makers) and its generation: slots are reused, generations never, so a late message cannot
  * hit the slot's next sandbox. */
 #pragma once
 
@@ -50,7 +50,9 @@ struct message_head {
  *   [1] read end of the program's standard output   [2] of its standard error */
 struct message_sandbox_ready {
     struct message_head head;
-    uint64_t setup_ns; /* what it took to make */
+    uint64_t setup_ns;    /* what it took to make */
+    uint32_t environment; /* its index in the settings */
+    uint32_t reserved;
 };
 
 /* A ready sandbox died, or was withdrawn, before it was started: close its descriptors and forget it. */

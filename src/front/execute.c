@@ -79,12 +79,13 @@ static void start_run(struct connection *connection, const struct json_in *in,
 {
     struct server *server = connection_server(connection);
     struct run *run = run_new(in->root, request->code.data, request->code.size, request->timeout,
-                              (size_t)server->config->limit_output);
+                              (size_t)server->config->environments[request->environment].limit_output);
     if (run == NULL) {
         response_json(connection_response(connection), 500, "{\"detail\":\"Internal Server Error\"}");
         connection_answer(connection);
         return;
     }
+    run->environment = request->environment;
     run->ended = on_run_ended;
     run->data = connection;
     run->received_ns = connection_received(connection);

@@ -3,6 +3,11 @@
 
 #include "common/config.h"
 
+static const char *environment_name(const struct config *config, size_t i)
+{
+    return i < config->environment_count ? config->environments[i].name : NULL;
+}
+
 const struct field execute_request_fields[] = {
     {.name = "code",
      .type = FIELD_STRING,
@@ -20,6 +25,12 @@ const struct field execute_request_fields[] = {
      .default_setting = FIELD_SETTING(default_timeout),
      .description = "Wall-clock limit in seconds, whole or fractional. `null` means the default.",
      .example = "5"},
+    {.name = "environment",
+     .type = FIELD_STRING,
+     .store = offsetof(struct execute_request, environment),
+     .choice = environment_name,
+     .description = "Which of the server's Python environments runs it; `GET /info` describes them.",
+     .example = "\"default\""},
     {.name = NULL},
 };
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum field_type {
     FIELD_STRING,
@@ -16,6 +17,8 @@ enum field_type {
 
 /* A bound or a default that is a setting: the offset of a double in struct config. */
 #define FIELD_SETTING(field) (1 + offsetof(struct config, field))
+
+struct config;
 
 struct field {
     const char *name; /* NULL ends a table */
@@ -31,6 +34,9 @@ struct field {
     const struct field *fields;
     const char *schema;        /* FIELD_OBJECT: its name in the OpenAPI components */
     const char *const *values; /* FIELD_STRING: every value it can have; NULL ends */
+    /* FIELD_STRING whose values are of the settings: the value number `i`, NULL past the last one. What is stored is a
+     * uint32_t, the number; 0 is the default. */
+    const char *(*choice)(const struct config *config, size_t i);
     const char *description;
     const char *example; /* JSON text, or NULL */
 };
@@ -44,6 +50,7 @@ struct string_view {
 struct execute_request {
     struct string_view code;
     double timeout; /* seconds */
+    uint32_t environment; /* its index in the settings */
 };
 
 extern const struct field execute_request_fields[];

@@ -37,7 +37,9 @@ static void on_terminate(uv_signal_t *signal, int number)
 static int64_t connections_max(const struct config *config)
 {
     struct rlimit limit;
-    int64_t sandboxes = config->pool + (config->concurrency > 0 ? config->concurrency : config->pool);
+    int64_t sandboxes = config->concurrency;
+    for (size_t i = 0; i < config->environment_count; i++)
+        sandboxes += config->environments[i].pool;
     int64_t reserve = RESERVED_DESCRIPTORS + sandboxes * SANDBOX_DESCRIPTORS;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -77,6 +77,12 @@ static json_t *type_schema(const struct field *field, const struct config *confi
     if (field->items != NULL)
         json_object_set_new(schema, field->type == FIELD_MAP ? "additionalProperties" : "items",
                             type_schema(field->items, config, components));
+    if (field->choice != NULL) {
+        json_t *values = json_array();
+        for (size_t i = 0; field->choice(config, i) != NULL; i++)
+            json_array_append_new(values, json_string(field->choice(config, i)));
+        json_object_set_new(schema, "enum", values);
+    }
     if (field->values != NULL) {
         json_t *values = json_array();
         for (size_t i = 0; field->values[i] != NULL; i++)
@@ -94,6 +100,8 @@ static json_t *field_schema(const struct field *field, const struct config *conf
     json_object_set_new(schema, "title", title_of(field->name));
     if (field->description != NULL)
         json_object_set_new(schema, "description", json_string(field->description));
+    if (field->choice != NULL)
+        json_object_set_new(schema, "default", json_string(field->choice(config, 0)));
     if (field->default_setting != 0)
         json_object_set_new(schema, "default", number(setting(config, field->default_setting)));
     return schema;

@@ -31,7 +31,9 @@ struct pool {
     uv_poll_t pipes;
     int epoll;
     struct sandbox *slots[SLOTS_MAX];
-    struct list ready, waiting;
+    /* Of each environment, in the order of the settings. */
+    struct list ready[CONFIG_ENVIRONMENTS_MAX], waiting[CONFIG_ENVIRONMENTS_MAX];
+    uint64_t submitted; /* numbers the runs: the longest waiting one of all environments comes first */
     struct list unwatched; /* runs whose pipes are not watched yet */
     uv_timer_t watch_timer;
     int64_t waiting_count, running;
@@ -104,30 +106,45 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
     return true;
 }
 
-static bool may_start(const struct pool *pool)
+static bool may_start(const struct pool *pool, uint32_t environment)
 {
-    return !list_empty(&pool->ready) &&
+    return !list_empty(&pool->ready[environment]) &&
            (pool->config->concurrency == 0 || pool->running < pool->config->concurrency);
 }
 
 static bool start_on_any(struct pool *pool, struct run *run)
 {
-    while (may_start(pool))
-        if (start(pool, run, LIST_ENTRY(pool->ready.next, struct sandbox, link)))
+    struct list *ready = &pool->ready[run->environment];
+    while (may_start(pool, run->environment))
+        if (start(pool, run, LIST_ENTRY(ready->next, struct sandbox, link)))
             return true;
     return false;
 }
 
+/* The run that waits longest among those for which a sandbox is ready: an environment whose sandboxes are all in use does
+ * not hold up another's. NULL: none. */
+static struct run *next_waiting(const struct pool *pool)
+{
+    struct run *first = NULL;
+    for (uint32_t i = 0; i < pool->config->environment_count; i++) {
+        if (list_empty(&pool->waiting[i]) || !may_start(pool, i))
+            continue;
+        struct run *run = LIST_ENTRY(pool->waiting[i].next, struct run, link);
+        if (first == NULL || run->number < first->number)
+            first = run;
+    }
+    return first;
+}
+
 static void start_waiting(struct pool *pool)
 {
-    while (!list_empty(&pool->waiting) && may_start(pool)) {
-        struct run *run = LIST_ENTRY(pool->waiting.next, struct run, link);
+    struct run *run;
+    while ((run = next_waiting(pool)) != NULL) {
         list_remove(&run->link);
-        if (!start_on_any(pool, run)) {
-            list_prepend(&pool->waiting, &run->link);
-            return;
-        }
-        pool->waiting_count--;
+        if (start_on_any(pool, run))
+            pool->waiting_count--;
+        else /* what was ready was dead: its environment has nothing ready now */
+            list_prepend(&pool->waiting[run->environment], &run->link);
     }
 }
 
@@ -141,11 +158,12 @@ static int64_t being_made(const struct pool *pool)
 
 bool pool_submit(struct pool *pool, struct run *run)
 {
-    if (list_empty(&pool->waiting) && start_on_any(pool, run))
+    run->number = ++pool->submitted;
+    if (list_empty(&pool->waiting[run->environment]) && start_on_any(pool, run))
         return true;
     if (pool->waiting_count >= pool->config->queue + being_made(pool))
         return false;
-    list_append(&pool->waiting, &run->link);
+    list_append(&pool->waiting[run->environment], &run->link);
     pool->waiting_count++;
     return true;
 }
@@ -202,7 +220,7 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
     if (run->ended == NULL) {
         run_free(run);
     } else {
-        list_prepend(&pool->waiting, &run->link);
+        list_prepend(&pool->waiting[run->environment], &run->link);
         pool->waiting_count++;
     }
     start_waiting(pool);
@@ -215,7 +233,8 @@ static void sandbox_ready(struct pool *pool, struct message *message)
 
     if (head->slot < SLOTS_MAX && pool->slots[head->slot] != NULL) /* its place is taken, so it is gone */
         sandbox_gone(pool, pool->slots[head->slot]);
-    if (message->fd_count == RUN_STREAMS && head->slot < SLOTS_MAX)
+    if (message->fd_count == RUN_STREAMS && head->slot < SLOTS_MAX &&
+        message->sandbox_ready.environment < pool->config->environment_count)
         sandbox = calloc(1, sizeof *sandbox);
     if (sandbox == NULL) {
         log_event(LOG_ERROR, "sandbox.refused", LOG_I("slot", head->slot),
@@ -228,7 +247,7 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     sandbox->setup_ns = message->sandbox_ready.setup_ns;
     memcpy(sandbox->fds, message->fds, sizeof sandbox->fds);
     pool->slots[head->slot] = sandbox;
-    list_append(&pool->ready, &sandbox->link);
+    list_append(&pool->ready[message->sandbox_ready.environment], &sandbox->link);
     start_waiting(pool);
 }
 
@@ -320,8 +339,10 @@ struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channe
         return NULL;
     }
     pool->config = config;
-    list_init(&pool->ready);
-    list_init(&pool->waiting);
+    for (size_t i = 0; i < config->environment_count; i++) {
+        list_init(&pool->ready[i]);
+        list_init(&pool->waiting[i]);
+    }
     list_init(&pool->unwatched);
     pool->watch_timer.data = pool;
     pool->pipes.data = pool;

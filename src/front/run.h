@@ -30,6 +30,8 @@ struct run {
     const char *code;
     size_t code_size, job_sent;
     double timeout;
+    uint32_t environment; /* its index in the settings */
+    uint64_t number;      /* among all that were submitted */
     uint64_t received_ns, started_ns; /* uv_hrtime(): the request complete, the job written */
     struct output output, error;
     size_t output_limit;

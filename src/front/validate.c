@@ -10,7 +10,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NUMBER_CHARACTERS_MAX = 400 }; /* a longer string is not taken for a number */
+enum {
+    NUMBER_CHARACTERS_MAX = 400, /* a longer string is not taken for a number */
+    CHOICES_BYTES_MAX = 4096     /* of a list of the values that are right */
+};
 
 /* Where a value stands in the body: a chain to the root, for an error's "loc". */
 struct place {
@@ -225,6 +228,42 @@ static bool check_string(struct validation *v, const struct field *field, const 
     return true;
 }
 
+/* "'a', 'b' or 'c'", as pydantic lists a literal's values. */
+static void write_choices(struct buffer *out, const struct field *field, const struct config *config)
+{
+    const char *name;
+    for (size_t i = 0; (name = field->choice(config, i)) != NULL; i++) {
+        bool last = field->choice(config, i + 1) == NULL;
+        buffer_format(out, "%s'%s'", i == 0 ? "" : last ? " or " : ", ", name);
+    }
+}
+
+static bool check_choice(struct validation *v, const struct field *field, const struct place *place,
+                         const json_t *input, void *target)
+{
+    const char *name;
+    uint32_t number = 0;
+    for (; json_is_string(input) && (name = field->choice(v->config, number)) != NULL; number++)
+        if (strlen(name) == json_string_length(input) && strcmp(name, json_string_value(input)) == 0) {
+            memcpy((char *)target + field->store, &number, sizeof number);
+            return true;
+        }
+    struct buffer message, context;
+    buffer_init(&message, CHOICES_BYTES_MAX);
+    buffer_init(&context, CHOICES_BYTES_MAX);
+    buffer_text(&message, "Input should be ");
+    const size_t words = message.size;
+    write_choices(&message, field, v->config);
+    buffer_append(&message, "", 1);
+    buffer_text(&context, "{\"expected\":");
+    json_write_string(&context, message.data + words, strlen(message.data + words));
+    buffer_append(&context, "}", 2);
+    report(v, place, "literal_error", message.data, input, context.data);
+    buffer_free(&message);
+    buffer_free(&context);
+    return false;
+}
+
 static void check_field(struct validation *v, const struct field *field, const json_t *object, void *target)
 {
     struct place place = {.name = field->name};
@@ -239,6 +278,8 @@ static void check_field(struct validation *v, const struct field *field, const j
         }
     } else if (field->type == FIELD_NUMBER) {
         check_number(v, field, &place, input, target);
+    } else if (field->choice != NULL) {
+        check_choice(v, field, &place, input, target);
     } else {
         check_string(v, field, &place, input, target);
     }

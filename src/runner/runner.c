@@ -194,7 +194,7 @@ int runner_main(const struct config *config, int channel, const struct run_reque
     struct run *run = &runner.run;
     run->sandbox = &runner.sandbox;
     run->timeout = request->timeout;
-    run->output_limit = (size_t)config->limit_output;
+    run->output_limit = (size_t)config->environments[0].limit_output;
     snprintf(run->id, sizeof run->id, "run");
     output_init(&run->output, run->output_limit);
     output_init(&run->error, run->output_limit);

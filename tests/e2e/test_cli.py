@@ -147,7 +147,7 @@ def test_help(arguments):
 def test_help_names_every_setting():
     text = command("serve", "--help").stdout.decode()
     table = (services.REPOSITORY / "src" / "common" / "settings.def").read_text()
-    names = re.findall(r'^SETTING\(\w+, \w+, "([\w-]+)"', table, re.MULTILINE)
+    names = re.findall(r'^SETTING(?:_ENV)?\(\w+, \w+, "([\w-]+)"', table, re.MULTILINE)
     assert len(names) > 15
     assert [name for name in names if f"--{name}" not in text] == []
 

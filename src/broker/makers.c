@@ -1,0 +1,222 @@
+/* makers.c: the life of an environment's two processes in the broker: started, listened to, started again when one dies.
+ * An environment's death is its own: the others and all runs under way go on. Trusts the messages of makers in form only. */
+#include "broker/core.h"
+#include "broker/process.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OUTPUT_LINE_MAX = 4096 };
+#define BACKOFF_MIN_NS 50000000ULL
+#define BACKOFF_MAX_NS 5000000000ULL
+
+/* --- strangers ------------------------------------------------------------------------------------------------------- */
+
+static bool is_ours(const struct broker *broker, pid_t pid)
+{
+    if (pid == broker->client)
+        return true;
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        if (broker->environments[i].incubator.pid == pid || broker->environments[i].zygote.pid == pid)
+            return true;
+    for (uint32_t i = 0; i < broker->slot_count; i++)
+        if (broker->slots[i].init == pid || broker->slots[i].program == pid)
+            return true;
+    return false;
+}
+
+/* Whose child of ours it is is told by its user id; each environment has a range of its own. */
+static bool is_of(const struct environment *env, int pid)
+{
+    char path[32], line[128];
+    unsigned uid = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL && sscanf(line, "Uid: %u", &uid) != 1)
+        ;
+    if (file != NULL)
+        fclose(file);
+    return uid >= env->plan.first_id && uid < env->plan.first_id + environment_id_count(env->plan.slots);
+}
+
+void reap_strangers(const struct broker *broker, const struct environment *env)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%ld/children", syscall(SYS_gettid));
+    FILE *file = fopen(path, "re");
+    int pid;
+    while (file != NULL && fscanf(file, "%d", &pid) == 1)
+        if (!is_ours(broker, pid) && (env == NULL || is_of(env, pid))) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, __WALL);
+        }
+    if (file != NULL)
+        fclose(file);
+}
+
+/* --- start and end --------------------------------------------------------------------------------------------------- */
+
+static int watch(struct broker *broker, const struct environment *env, const struct maker *maker)
+{
+    if (broker_watch_maker(broker, maker->channel, WATCH_MAKER, env, maker->pid) != 0 ||
+        broker_watch_maker(broker, maker->pidfd, WATCH_MAKER_PID, env, maker->pid) != 0)
+        return -1;
+    return maker->output < 0 ? 0 : broker_watch_maker(broker, maker->output, WATCH_MAKER_OUTPUT, env, maker->pid);
+}
+
+int environment_begin(struct broker *broker, struct environment *env, struct error *err)
+{
+    env->warm = false;
+    env->since = now_ns();
+    env->retry_at = 0;
+    if (environment_start(&env->incubator, &env->zygote, &env->plan, err) != 0)
+        return -1;
+    if (watch(broker, env, &env->incubator) == 0 && watch(broker, env, &env->zygote) == 0)
+        return 0;
+    error_set(err, errno, "epoll_ctl");
+    environment_end(env);
+    return -1;
+}
+
+void environment_end(struct environment *env)
+{
+    env->warm = false;
+    maker_stop(&env->zygote);
+    maker_stop(&env->incubator);
+}
+
+/* What an interpreter prints while it starts: a traceback that tells why it cannot, a module's warning. */
+static void output_readable(struct broker *broker, const struct environment *env, const struct maker *maker)
+{
+    char text[OUTPUT_LINE_MAX];
+    ssize_t n;
+    while (maker->output >= 0 && (n = read(maker->output, text, sizeof text - 1)) != 0) {
+        if (n < 0)
+            return;
+        text[n] = '\0';
+        char *save = NULL;
+        for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+            log_event(LOG_WARN, "environment.says", LOG_S("environment", env->config->name), LOG_S("line", line));
+    }
+    if (maker->output >= 0)
+        epoll_ctl(broker->epoll, EPOLL_CTL_DEL, maker->output, NULL);
+}
+
+void environment_lose(struct broker *broker, struct environment *env, const char *why)
+{
+    if (env->zygote.pid == 0)
+        return;
+    output_readable(broker, env, &env->zygote); /* its last words */
+    environment_end(env);
+    slots_forget_makers(broker, env);
+    reap_strangers(broker, env);
+    if (!env->served_once && !broker->stopping) {
+        struct error err;
+        error_set(&err, 0, "the environment %s (%s) could not start: %s", env->config->name, env->plan.interpreter, why);
+        broker_fail(broker, &err);
+        return;
+    }
+    uint64_t now = now_ns();
+    bool lived = now - env->since > BACKOFF_MAX_NS;
+    env->backoff = lived || env->backoff == 0 ? BACKOFF_MIN_NS : env->backoff * 2;
+    if (env->backoff > BACKOFF_MAX_NS)
+        env->backoff = BACKOFF_MAX_NS;
+    env->retry_at = now + env->backoff;
+    log_event(LOG_ERROR, "environment.lost", LOG_S("environment", env->config->name), LOG_S("why", why),
+              LOG_T("retry_in", (double)env->backoff / 1e9));
+}
+
+/* --- what they say --------------------------------------------------------------------------------------------------- */
+
+static void zygote_warm(struct broker *broker, struct environment *env, struct message *message)
+{
+    message->zygote_warm.what[sizeof message->zygote_warm.what - 1] = '\0';
+    message->zygote_warm.version[sizeof message->zygote_warm.version - 1] = '\0';
+    if (message->zygote_warm.error != 0) {
+        environment_lose(broker, env, message->zygote_warm.what);
+        return;
+    }
+    env->warm = true;
+    log_event(LOG_INFO, "environment.warm", LOG_S("environment", env->config->name),
+              LOG_S("python", message->zygote_warm.version), LOG_T("took", (double)(now_ns() - env->since) / 1e9));
+    supply_fill(broker, env);
+}
+
+static void maker_readable(struct broker *broker, struct environment *env, const struct maker *maker)
+{
+    const pid_t pid = maker->pid;
+    const bool zygote = maker == &env->zygote;
+    struct message message;
+    while (maker->pid == pid) {
+        int r = channel_receive(maker->channel, &message);
+        if (r < 0 && errno == EAGAIN)
+            return;
+        if (r <= 0) {
+            /* Its end is told by the pidfd, with how it ended; a protocol error ends it. */
+            if (r < 0)
+                environment_lose(broker, env, "it broke the protocol");
+            else
+                epoll_ctl(broker->epoll, EPOLL_CTL_DEL, maker->channel, NULL);
+            return;
+        }
+        if (zygote && message.head.type == MESSAGE_ZYGOTE_WARM)
+            zygote_warm(broker, env, &message);
+        else if (zygote && message.head.type == MESSAGE_PROGRAM_FORKED)
+            slot_program_forked(broker, env, &message);
+        else if (!zygote && message.head.type == MESSAGE_NEST_MADE)
+            slot_nest_made(broker, env, &message);
+        else
+            environment_lose(broker, env, "it sent a message that it may not send");
+        message_close_fds(&message);
+    }
+}
+
+static void maker_ended(struct broker *broker, struct environment *env, const struct maker *maker)
+{
+    const pid_t pid = maker->pid;
+    char why[96];
+    maker_readable(broker, env, maker); /* its last words */
+    if (maker->pid != pid)
+        return;
+    int n = snprintf(why, sizeof why, "the %s ", maker == &env->zygote ? "interpreter" : "incubator");
+    process_describe_ended(pid, why + n, sizeof why - (size_t)n);
+    environment_lose(broker, env, why);
+}
+
+void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid)
+{
+    struct maker *const makers[] = {&env->incubator, &env->zygote};
+    for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
+        if (makers[i]->pid != pid)
+            continue;
+        if (what == WATCH_MAKER)
+            maker_readable(broker, env, makers[i]);
+        else if (what == WATCH_MAKER_PID)
+            maker_ended(broker, env, makers[i]);
+        else
+            output_readable(broker, env, makers[i]);
+        return;
+    }
+}
+
+void environment_deadline(struct broker *broker, struct environment *env, uint64_t now)
+{
+    struct error err;
+    if (env->fill_at != 0 && env->fill_at <= now) {
+        env->fill_at = 0;
+        supply_fill(broker, env);
+    }
+    if (env->retry_at == 0 || env->retry_at > now || broker->stopping)
+        return;
+    if (environment_begin(broker, env, &err) != 0) {
+        log_event(LOG_ERROR, "environment.failed", LOG_S("environment", env->config->name), LOG_S("error", err.text));
+        env->retry_at = now + BACKOFF_MAX_NS;
+    }
+}

@@ -1,0 +1,39 @@
+/* supply.c: how many sandboxes of each environment stand ready, and when they are made. Runs in the broker. */
+#include "broker/core.h"
+
+enum { MAKING_MAX = 8 };
+#define FILL_DELAY_NS 1500000ULL
+
+void supply_fill(struct broker *broker, struct environment *env)
+{
+    uint32_t ready = 0, making = 0;
+    if (!env->warm || broker->stopping || broker->failed || broker->client_channel < 0)
+        return;
+    if (env->making_failures > 0 && now_ns() < env->make_again_at)
+        return;
+    for (uint32_t i = 0; i < env->slot_count; i++) {
+        ready += env->slots[i].state == SLOT_READY;
+        making += env->slots[i].state == SLOT_NESTING || env->slots[i].state == SLOT_FORKING;
+    }
+    for (uint32_t i = 0; i < env->slot_count && env->warm && !broker->failed; i++) {
+        if (ready + making >= (uint64_t)env->config->pool || making >= MAKING_MAX)
+            return;
+        if (env->slots[i].state == SLOT_FREE) {
+            slot_make(broker, &env->slots[i]);
+            making++;
+        }
+    }
+}
+
+void supply_fill_all(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        supply_fill(broker, &broker->environments[i]);
+}
+
+/* Most runs are over within a millisecond: making the next sandbox meanwhile would only take the core from them. */
+void supply_run_started(struct environment *env, uint64_t now)
+{
+    if (env->fill_at == 0)
+        env->fill_at = now + FILL_DELAY_NS;
+}

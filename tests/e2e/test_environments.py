@@ -1,0 +1,224 @@
+"""Several environments in one service: each with its own Python, limits and sandboxes, none in the way of another."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+import audit
+import service as services
+from service import command, wait_for
+
+
+@pytest.fixture(scope="module")
+def venv():
+    """A virtual environment with one package of its own. A run has a /tmp of its own, so it lives elsewhere."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="hatchery-test-"))
+    folder.chmod(0o755)
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    site = next((folder / "venv" / "lib").glob("python3*")) / "site-packages"
+    (site / "only_here.py").write_text("value = 'of the venv'\n")
+    (site / "only_here-1.5.dist-info").mkdir()
+    (site / "only_here-1.5.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: only-here\nVersion: 1.5\n")
+    yield folder / "venv" / "bin" / "python"
+    shutil.rmtree(folder)
+
+
+def run_in(service, environment, code, timeout=20, client=None):
+    answer = service.post({"code": code, "timeout": timeout, "environment": environment}, client=client)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+def two(make_service, venv):
+    service = make_service(pool=2, **{
+        "environment.other.python": venv,
+        "environment.other.preload": "only_here",
+        "environment.other.limit-memory": "64M",
+        "environment.other.pool": 1,
+    })
+    run_in(service, "other", "pass")
+    service.canary()
+    return service
+
+
+def test_each_runs_in_its_own(two):
+    prefix = "import sys; print(sys.prefix, 'only_here' in sys.modules)"
+    assert run_in(two, "default", prefix)["output"] == "/usr False\n"
+    answer = run_in(two, "other", prefix)["output"]
+    assert answer.endswith("/venv True\n")
+    assert two.execute(prefix)["output"] == "/usr False\n"  # named by nobody: the default
+    assert "ModuleNotFoundError" in run_in(two, "default", "import only_here")["error"]
+    assert run_in(two, "other", "import only_here; print(only_here.value)")["output"] == "of the venv\n"
+
+
+def test_each_has_its_own_limits(two):
+    hungry = "x = bytearray(100 << 20); print(len(x))"
+    assert run_in(two, "default", hungry)["status"] == "ok"
+    answer = run_in(two, "other", hungry)
+    assert answer["status"] == "memory_limit" and "64 MiB" in answer["error"]
+
+
+def test_each_has_its_own_ids(two):
+    """No process of one environment runs under an id of another's; what root is inside of one, is nobody in the other."""
+    makers = two.role_pids()["zygote"] + two.role_pids()["incubator"]
+    ids = sorted(uid_of(pid) for pid in makers)
+    assert len(makers) == 4 and len(set(ids)) == 2
+    maps = {open(f"/proc/{pid}/uid_map").read().split()[1]: int(open(f"/proc/{pid}/uid_map").read().split()[2]) for pid in makers}
+    (first, count), (second, _) = sorted((int(k), v) for k, v in maps.items())
+    assert first + count <= second
+
+
+def uid_of(pid):
+    return int(next(line for line in open(f"/proc/{pid}/status") if line.startswith("Uid:")).split()[1])
+
+
+@pytest.mark.parametrize("wrong", ["Default", "", "other ", "nope", 5, None, ["other"], {"name": "other"}, "o" * 10000])
+def test_wrong_name(two, wrong):
+    answer = two.post({"code": "print(1)", "environment": wrong})
+    assert answer.status_code == 422
+    (error,) = answer.json()["detail"]
+    assert error["type"] == "literal_error" and error["loc"] == ["body", "environment"]
+    assert error["msg"] == "Input should be 'default' or 'other'"
+    assert error["ctx"] == {"expected": "'default' or 'other'"} and error["input"] == wrong
+
+
+def test_openapi_names_them(two):
+    schema = two.client.get("/openapi.json").json()["components"]["schemas"]["ExecuteRequest"]["properties"]["environment"]
+    assert schema["enum"] == ["default", "other"] and schema["default"] == "default"
+
+
+def test_a_backlog_of_one_does_not_block_another(make_service, venv):
+    """One's sandboxes are all in use and twenty requests wait for them: the other's are answered at once."""
+    service = make_service(pool=2, concurrency=8, **{"environment.slow.python": venv, "environment.slow.pool": 1})
+    run_in(service, "slow", "pass")
+    makers = [pid for pid in service.role_pids()["zygote"] if audit.command_line(pid)[0] == str(venv).encode()]
+    (zygote,) = makers
+    os.kill(zygote, signal.SIGSTOP)  # its environment makes no sandboxes any more
+    done = []
+    try:
+        threads = [threading.Thread(target=lambda: done.append(httpx.post(service.url + "/execute", json={"code": "print(1)", "environment": "slow"}, timeout=60, trust_env=False))) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(done) >= 1, 20, "what was ready")
+        for _ in range(10):
+            service.canary()
+        assert len(done) < 20
+    finally:
+        os.kill(zygote, signal.SIGCONT)
+    for thread in threads:
+        thread.join()
+    assert [answer.status_code for answer in done] == [200] * 20
+
+
+@pytest.mark.parametrize("role", ["zygote", "incubator"])
+def test_one_dies_alone(two, venv, role):
+    """It is started again; the other one, and what runs in both, goes on."""
+    by_environment = {uid_of(pid): pid for pid in two.role_pids()[role]}
+    victim = by_environment[max(by_environment)]  # the last one of the settings
+    others = [pid for pids in two.role_pids().values() for pid in pids if uid_of(pid) != uid_of(victim)]
+    answers = {}
+    code = "import time\nfor n in range(15):\n    print(n)\n    time.sleep(0.1)"
+    threads = [threading.Thread(target=lambda name=name: answers.update({name: httpx.post(two.url + "/execute", json={"code": code, "timeout": 20, "environment": name}, timeout=60, trust_env=False).json()})) for name in ("default", "other")]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    os.kill(victim, signal.SIGKILL)
+    for _ in range(5):
+        two.canary()
+    wait_for(lambda: run_in(two, "other", "print(6 * 7)")["output"] == "42\n", 20, "the environment again")
+    for thread in threads:
+        thread.join()
+    for name in ("default", "other"):
+        assert answers[name]["status"] == "ok" and answers[name]["output"] == "".join(f"{n}\n" for n in range(15)), answers
+    assert set(others) <= set(two.tree()), "the others' processes live on"
+    wait_for(lambda: len(two.role_pids()[role]) == 2, 10, f"a new {role}")
+
+
+def test_one_that_cannot_start_fails_the_start():
+    done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", "--environment.bad.preload", "no_such_module")
+    assert done.returncode == 1
+    assert "the environment bad (/usr/bin/python3) could not start" in done.stderr.decode()
+    done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", "--environment.bad.python=/no/such/python")
+    assert done.returncode == 1
+    assert "environment bad: python /no/such/python" in done.stderr.decode()
+
+
+def test_one_that_has_threads_is_refused(venv):
+    """A fork copies one thread only, so a zygote that has more cannot make programs."""
+    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
+    (site / "threaded.py").write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n")
+    done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", f"--environment.bad.python={venv}", "--environment.bad.preload=threaded")
+    assert done.returncode == 1
+    assert "2 threads after the imports" in done.stderr.decode()
+
+
+def test_run_command(venv):
+    done = command("run", "-", "--environment", "other", "--environment.other.python", venv, input=b"import only_here; print(only_here.value)")
+    assert (done.returncode, done.stdout) == (0, b"of the venv\n"), done
+    done = command("run", "-", "--environment", "nope", "--environment.other.python", venv, input=b"")
+    assert done.returncode == 125 and "there are: default, other" in done.stderr.decode()
+
+
+def test_settings_from_everywhere(tmp_path):
+    """File, environment and command line, in the order of precedence; the dump reads back to the same."""
+    file = tmp_path / "hatchery.conf"
+    file.write_text("pool = 3\npreload = json\nlimit-memory = 100M\n\n[environment a]\npool = 4\nlimit-memory = 101M\n"
+                    "limit-files = 100\n[environment b.2]\n# nothing of its own\n")
+    more = {"HATCHERY_ENVIRONMENT_A_LIMIT_MEMORY": "102M", "HATCHERY_ENVIRONMENT_A_LIMIT_FILES": "200", "HATCHERY_ENVIRONMENT_C_D_POOL": "5"}
+    done = command("serve", "--config", file, "--dump-config", "--environment.a.limit-files=300", "--environment.b.2.pool", "6", **more)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode()
+    top, *sections = text.split("\n[environment ")
+    found = {section.split("]")[0]: dict(line.split(" = ") for line in section.splitlines()[1:] if " = " in line) for section in sections}
+    assert found == {
+        "a": {"pool": "4", "limit-memory": "102M", "limit-files": "300"},
+        "b.2": {"pool": "6"},
+        "c-d": {"pool": "5"},
+    }
+    assert "\npool = 3\n" in top
+    again = tmp_path / "again.conf"
+    again.write_text(text)
+    assert command("serve", "--config", again, "--dump-config").stdout == done.stdout
+
+
+@pytest.mark.parametrize("text, words", [
+    ("[environment a]\npool = 0\n", [":2", "pool", "from 1"]),
+    ("[environment a]\nqueue = 5\n", [":2", "queue", "for all environments"]),
+    ("[environment a]\npol = 5\n", [":2", "pool"]),
+    ("[environment a]\n[environment b]\n[environment a]\n", [":3", "second time"]),
+    ("[environment a]\npool = 1\npool = 2\n", [":3", "second time"]),
+    ("[environment]\n", [":1", "[environment NAME]"]),
+    ("[other a]\n", [":1", "[environment NAME]"]),
+    ("[environment a\n", [":1", "[environment NAME]"]),
+    ("[environment a/b]\n", [":1", "a/b", "letters"]),
+    ("[environment " + "a" * 33 + "]\n", [":1", "at most 32"]),
+    ("".join(f"[environment e{n}]\n" for n in range(16)), [":16", "16 environments"]),
+    ("[environment a]\npython = python3\n", ["environment a", "absolute"]),
+    ("[environment a]\npreload = json;re\n", ["environment a", "preload"]),
+])
+def test_wrong_settings(tmp_path, text, words):
+    file = tmp_path / "hatchery.conf"
+    file.write_text(text)
+    done = command("serve", "--config", file, "--check-config")
+    assert done.returncode == 2
+    for word in words:
+        assert word in done.stderr.decode(), done.stderr
+
+
+def test_nothing_is_left(two):
+    for n in range(30):
+        run_in(two, "other" if n % 2 else "default", "print(1)")
+    before = two.settled_holdings()
+    for n in range(60):
+        run_in(two, "other" if n % 2 else "default", "print(1)")
+    after = two.settled_holdings()
+    assert after["processes"] == before["processes"] and after["mounts"] == before["mounts"], (before, after)
