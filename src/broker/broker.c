@@ -2,6 +2,7 @@
  * its children (pidfds) and for the next deadline. It reads no byte that a client or a program wrote. */
 #include "broker/broker.h"
 #include "broker/core.h"
+#include "broker/inner_root.h"
 #include "broker/process.h"
 #include "common/log.h"
 
@@ -249,6 +250,8 @@ static int prepare(struct broker *broker, struct error *err)
     sigset_t set;
     if (geteuid() != 0)
         return error_set(err, 0, "needs root to make sandboxes (namespaces, cgroups, user ids); start it with sudo");
+    if (inner_root(broker->config, err) != 0)
+        return -1;
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return error_set(err, errno, "prctl");
     signal(SIGPIPE, SIG_IGN);

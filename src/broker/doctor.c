@@ -3,6 +3,7 @@
 #include "broker/doctor.h"
 #include "broker/broker.h"
 #include "broker/cgroup.h"
+#include "broker/inner_root.h"
 #include "sandbox/seal.h"
 #include "sandbox/seccomp_policy.h"
 
@@ -190,6 +191,9 @@ static void print_json_string(FILE *out, const char *text)
 int doctor_report(const struct config *config, bool json, FILE *out)
 {
     bool complete = true;
+    struct error err;
+    if (inner_root(config, &err) != 0) /* what it could not get shows below, too */
+        fprintf(stderr, "hatchery doctor: %s\n", err.text);
     if (json)
         fputs("{\"layers\":[", out);
     for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) {

@@ -4,7 +4,11 @@
 
 #include "front/buffer.h"
 
-#include <llhttp/llhttp.h>
+#if __has_include(<llhttp/llhttp.h>)
+#include <llhttp/llhttp.h> /* Debian 12 */
+#else
+#include <llhttp.h>
+#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
