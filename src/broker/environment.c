@@ -6,6 +6,7 @@
  *                        `-- exec --> zygote
  */
 #include "broker/environment.h"
+#include "broker/inner_root.h"
 #include "broker/process.h"
 #include "common/channel.h"
 #include "sandbox/seccomp_policy.h"
@@ -182,7 +183,7 @@ static _Noreturn void exec_incubator(const struct launcher *launcher)
     close(FD_SECCOMP);
     snprintf(workspace, sizeof workspace, "%lld", (long long)launcher->plan->config->limit_workspace);
     snprintf(files, sizeof files, "%lld", (long long)launcher->plan->config->limit_files);
-    char *argv[] = {"hatchery-incubator", "3", workspace, files, NULL};
+    char *argv[] = {"hatchery-incubator", "3", workspace, files, inner_root_proc_is_masked() ? "no-proc" : "proc", NULL};
     char *envp[] = {NULL};
     syscall(SYS_execveat, binary, "", argv, envp, AT_EMPTY_PATH);
     _exit(121);

@@ -21,6 +21,8 @@
 /* The front's id and two for each slot (SLOTS_MAX in broker.c), rounded up. */
 enum { MAPPED_IDS = 8192 };
 
+static bool proc_masked;
+
 #define WHAT_A_CONTAINER_NEEDS "see \"docker run\" in docs/deployment.md"
 
 static bool has_capability(int capability)
@@ -86,6 +88,25 @@ static int enter(const struct config *config, struct error *err)
     return failed == 0 ? 0 : error_set(err, failed, "cannot %s; " WHAT_A_CONTAINER_NEEDS, step);
 }
 
+bool inner_root_proc_is_masked(void)
+{
+    return proc_masked;
+}
+
+/* Tries it, in a pid and mount namespace that end with the attempt. */
+static bool can_mount_proc(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        pid_t first = unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? fork() : -1;
+        if (first == 0)
+            _exit(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid") == 0 ? 0 : 1);
+        _exit(first > 0 && waitpid(first, &status, 0) == first && status == 0 ? 0 : 1);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 int inner_root(const struct config *config, struct error *err)
 {
     if (geteuid() != 0 || has_capability(CAP_SYS_ADMIN))
@@ -94,5 +115,6 @@ int inner_root(const struct config *config, struct error *err)
         return -1;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         return error_set(err, errno, "cannot mount in the container (does an AppArmor profile such as docker-default refuse it?); " WHAT_A_CONTAINER_NEEDS);
+    proc_masked = !can_mount_proc();
     return cgroup_mount_fresh(err);
 }

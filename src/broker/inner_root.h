@@ -9,3 +9,7 @@
  * CAP_SETGID and CAP_SETFCAP, and a seccomp profile that allows unshare and mount. -1 with `err`, which tells what the
  * container lacks: the process must end. */
 int inner_root(const struct config *config, struct error *err);
+
+/* Has inner_root() found that the container's /proc has parts covered, as container engines have it by default? Then the
+ * kernel lets nobody mount one that shows more, and programs get an empty folder. */
+bool inner_root_proc_is_masked(void);

@@ -47,7 +47,10 @@ static void mount_folders(const struct nest_settings *settings)
         if (mount("tmpfs", folders[i].path, "tmpfs", MS_NOSUID | MS_NODEV | folders[i].flags, data) != 0)
             fail(folders[i].path);
     }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid,hidepid=invisible") != 0)
+    const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    int r = settings->proc ? mount("proc", "/proc", "proc", flags, "subset=pid,hidepid=invisible")
+                           : mount("tmpfs", "/proc", "tmpfs", flags | MS_RDONLY, "size=4k,nr_inodes=1,mode=0555");
+    if (r != 0) /* in any case the one of the host must be covered */
         fail("/proc");
 }
 

@@ -3,11 +3,13 @@
 
 #include "common/protocol.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct nest_settings {
     uint64_t workspace; /* bytes of each writable folder */
     uint64_t files;     /* inodes of each */
+    bool proc;          /* a /proc of its own; else an empty folder, where the kernel allows none */
 };
 
 /* Makes a nest in the network namespace `netns` whose init is a child of this process' parent. On success returns the init's pid and stores its pidfd
