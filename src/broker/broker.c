@@ -231,7 +231,8 @@ static int plan_environments(struct broker *broker, struct error *err)
     for (uint32_t i = 0; i < config->environment_count; i++) {
         struct environment *env = &broker->environments[broker->environment_count++];
         *env = (struct environment){
-            .config = &config->environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE, .zygote = MAKER_NONE};
+            .config = &config->environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE,
+            .zygote = MAKER_NONE, .inventory = -1};
         env->slot_count = (uint32_t)slots_needed(config, env->config);
         for (uint32_t place = 0; place < env->slot_count; place++) {
             slots[place].environment = env;
@@ -285,8 +286,11 @@ static void finish(struct broker *broker)
 
 static void release(struct broker *broker)
 {
-    for (uint32_t i = 0; i < broker->environment_count; i++)
+    for (uint32_t i = 0; i < broker->environment_count; i++) {
         environment_plan_free(&broker->environments[i].plan);
+        if (broker->environments[i].inventory >= 0)
+            close(broker->environments[i].inventory);
+    }
     broker->environment_count = 0;
     free(broker->slots);
     broker->slots = NULL;

@@ -64,6 +64,9 @@ struct environment {
     uint64_t since;             /* when they were started */
     uint64_t retry_at, backoff; /* when they are started again; 0: they run */
     bool served_once;           /* a first sandbox has become ready: the layers work here */
+    char python[32];            /* its version; "" before it was warm once */
+    int inventory;              /* what the zygote found installed, for the client; never read here; -1 */
+    bool state_unsent;          /* the client does not know yet whether it is warm */
 
     uint64_t fill_at;         /* when the pool is filled up again; 0: at the next occasion */
     uint32_t making_failures; /* in a row, up to a bound */

@@ -6,7 +6,7 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       SANDBOX_READY, SANDBOX_GONE, RUN_ENDED
+ *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_GONE, RUN_ENDED
  *   front > broker       RUN_START, RUN_KILL
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
@@ -34,6 +34,7 @@ enum message_type {
     MESSAGE_ZYGOTE_WARM,
     MESSAGE_PROGRAM_FORK,
     MESSAGE_PROGRAM_FORKED,
+    MESSAGE_ENVIRONMENT,
     MESSAGE_TYPE_COUNT
 };
 
@@ -44,6 +45,16 @@ struct message_head {
 };
 
 /* --- broker <-> front ------------------------------------------------------------------------------------- */
+
+/* An environment is warm, or is not any more. Descriptor, where it is known: [0] its inventory, a memory file that its own
+ * interpreter wrote, to be read once: lines "m NAME" (a module that can be imported) and "p NAME VERSION" (an installed
+ * distribution), each kind sorted. Sent to a new front for every environment that was warm once. */
+struct message_environment {
+    struct message_head head; /* slot: the environment's index in the settings */
+    uint32_t warm;            /* 0 or 1 */
+    uint32_t reserved;
+    char python[32]; /* "3.11.2" */
+};
 
 /* A warm sealed sandbox waits for a program. Descriptors, all non-blocking, all now the front's:
  *   [0] job: SOCK_STREAM socket; write one struct job_head, then the code; then close
@@ -140,7 +151,8 @@ struct message_nest_made {
     char what[64]; /* on failure: the step that failed */
 };
 
-/* The environment has imported what it preloads, has one thread and can fork. */
+/* The environment has imported what it preloads, has one thread and can fork. Descriptor, or none: [0] its inventory, see
+ * message_environment. */
 struct message_zygote_warm {
     struct message_head head;
     int32_t error; /* 0, or the warm-up failed: `what` says how */

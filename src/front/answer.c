@@ -80,6 +80,8 @@ static void limit_line(const struct run *run, const struct message_run_ended *en
                  limit);
         break;
     case RUN_EXITED:
+        snprintf(line, LINE_MAX, "%s", run->hint);
+        break;
     case RUN_SIGNALED:
     case RUN_CANCELLED:
     case RUN_FAILED:

@@ -133,6 +133,7 @@ static int apply_landlock(struct error *err)
 /* What libuv, jansson, malloc, the clock and our own I/O need. */
 static const int allowed[] = {
     SCMP_SYS(read),         SCMP_SYS(readv),
+    SCMP_SYS(pread64),
     SCMP_SYS(recvfrom),     SCMP_SYS(recvmsg),
     SCMP_SYS(write),        SCMP_SYS(writev),
     SCMP_SYS(sendto),       SCMP_SYS(sendmsg),

@@ -3,6 +3,7 @@
 
 #include "front/answer.h"
 #include "front/connection.h"
+#include "front/environments.h"
 #include "front/pool.h"
 #include "front/validate.h"
 
@@ -52,6 +53,8 @@ static void on_run_ended(struct run *run, const struct message_run_ended *end)
         response->status = 500;
         buffer_format(&response->body, "{\"detail\":\"Internal Server Error\",\"id\":\"%s\"}", run->id);
     } else {
+        if (end->outcome == RUN_EXITED && end->exit_code == 1)
+            environments_hint(connection_server(connection)->environments, run);
         answer_write(&response->body, run, end);
     }
     connection_answer(connection);

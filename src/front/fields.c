@@ -149,3 +149,72 @@ const struct field execute_answer_fields[] = {
      .example = "\"9f86d081884c7d659a2feaa0c55ad015\""},
     {.name = NULL},
 };
+
+static const struct field name_item = {.type = FIELD_STRING};
+
+static const struct field package_fields[] = {
+    {.name = "name", .type = FIELD_STRING, .required = true},
+    {.name = "version", .type = FIELD_STRING, .required = true},
+    {.name = NULL},
+};
+
+static const struct field package_item = {.type = FIELD_OBJECT, .fields = package_fields, .schema = "Package"};
+
+static const struct field environment_limit_fields[] = {
+    {.name = "cpu_time", .type = FIELD_NUMBER, .required = true, .nullable = true, .description = "Processor time, seconds."},
+    {.name = "cpus", .type = FIELD_NUMBER, .required = true, .description = "Cores that one run may keep busy."},
+    {.name = "memory", .type = FIELD_INTEGER, .required = true, .description = "Bytes, swap included."},
+    {.name = "processes", .type = FIELD_INTEGER, .required = true, .description = "Processes and threads."},
+    {.name = "output", .type = FIELD_INTEGER, .required = true, .description = "Bytes kept of each stream."},
+    {.name = "workspace", .type = FIELD_INTEGER, .required = true, .description = "Bytes in the working folder."},
+    {.name = "files", .type = FIELD_INTEGER, .required = true, .description = "Files in the working folder."},
+    {.name = "open_files", .type = FIELD_INTEGER, .required = true, .description = "Open files of one process."},
+    {.name = NULL},
+};
+
+static const struct field environment_fields[] = {
+    {.name = "name", .type = FIELD_STRING, .required = true},
+    {.name = "ready",
+     .type = FIELD_BOOL,
+     .required = true,
+     .description = "Its interpreter is warm; false while it starts, or starts again."},
+    {.name = "python",
+     .type = FIELD_STRING,
+     .required = true,
+     .nullable = true,
+     .description = "Version of its Python; `null` before it was first ready."},
+    {.name = "preloaded",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &name_item,
+     .description = "Modules that are imported ahead of time."},
+    {.name = "packages",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &package_item,
+     .description = "Installed distributions."},
+    {.name = "limits",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .fields = environment_limit_fields,
+     .schema = "EnvironmentLimits",
+     .description = "The limits of a run in it."},
+    {.name = NULL},
+};
+
+static const struct field environment_item = {.type = FIELD_OBJECT, .fields = environment_fields, .schema = "Environment"};
+
+const struct field info_fields[] = {
+    {.name = "version", .type = FIELD_STRING, .required = true, .description = "Of the service."},
+    {.name = "environments",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &environment_item,
+     .description = "The Pythons that a request can name; the first one is the default."},
+    {.name = "default_timeout", .type = FIELD_NUMBER, .required = true, .description = "Seconds."},
+    {.name = "max_timeout", .type = FIELD_NUMBER, .required = true, .description = "Seconds."},
+    {.name = "max_body", .type = FIELD_INTEGER, .required = true, .description = "Bytes of a request's body."},
+    {.name = "concurrency", .type = FIELD_INTEGER, .required = true, .description = "Runs at the same time."},
+    {.name = "queue", .type = FIELD_INTEGER, .required = true, .description = "Requests that may wait."},
+    {.name = NULL},
+};

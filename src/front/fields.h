@@ -55,4 +55,5 @@ struct execute_request {
 
 extern const struct field execute_request_fields[];
 extern const struct field execute_answer_fields[];
+extern const struct field info_fields[]; /* of GET /info */
 extern const char *const run_statuses[];

@@ -189,6 +189,13 @@ static json_t *health_operation(void)
                      "responses", "200", answer("The service answers.", schema));
 }
 
+static json_t *info_operation(void)
+{
+    return json_pack("{s:s,s:s,s:s,s:{s:o}}", "summary", "Info", "description",
+                     "What this service is and offers: its environments and limits.", "operationId", "info_info_get",
+                     "responses", "200", answer("The service describes itself.", reference("Info")));
+}
+
 char *openapi_build(const struct config *config, size_t *size)
 {
     json_t *components = json_object();
@@ -196,13 +203,14 @@ char *openapi_build(const struct config *config, size_t *size)
                         object_schema("ExecuteRequest", execute_request_fields, config, components));
     json_object_set_new(components, "ExecuteResponse",
                         object_schema("ExecuteResponse", execute_answer_fields, config, components));
+    json_object_set_new(components, "Info", object_schema("Info", info_fields, config, components));
     add_validation_schemas(components);
     json_t *document =
-        json_pack("{s:s,s:{s:s,s:s,s:s},s:{s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0", "info", "title",
+        json_pack("{s:s,s:{s:s,s:s,s:s},s:{s:{s:o},s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0", "info", "title",
                   "hatchery", "description",
                   "Runs Python code, each time in a fresh sandbox that is used once.", "version",
                   HATCHERY_VERSION, "paths", "/execute", "post", execute_operation(), "/health", "get",
-                  health_operation(), "components", "schemas", components);
+                  health_operation(), "/info", "get", info_operation(), "components", "schemas", components);
     char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
     if (text != NULL)

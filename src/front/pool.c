@@ -27,6 +27,7 @@ static const double MEAN_WEIGHT = 0.1; /* of the newest run in the mean of run t
 
 struct pool {
     const struct config *config;
+    struct environments *environments;
     struct broker_link link;
     uv_poll_t pipes;
     int epoll;
@@ -288,6 +289,11 @@ static void on_message(void *data, struct message *message)
         sandbox_ready(pool, message);
         return;
     }
+    if (message->head.type == MESSAGE_ENVIRONMENT) {
+        environments_told(pool->environments, message);
+        message_close_fds(message);
+        return;
+    }
     message_close_fds(message);
     sandbox = find(pool, &message->head);
     if (sandbox == NULL)
@@ -330,7 +336,7 @@ static void on_pipes(uv_poll_t *poll, int status, int events)
     }
 }
 
-struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channel, void (*broker_gone)(void),
+struct pool *pool_start(const struct config *config, struct environments *environments, uv_loop_t *loop, int channel, void (*broker_gone)(void),
                         struct error *err)
 {
     struct pool *pool = calloc(1, sizeof *pool);
@@ -339,6 +345,7 @@ struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channe
         return NULL;
     }
     pool->config = config;
+    pool->environments = environments;
     for (size_t i = 0; i < config->environment_count; i++) {
         list_init(&pool->ready[i]);
         list_init(&pool->waiting[i]);

@@ -3,10 +3,11 @@
 
 #include "common/config.h"
 #include "front/broker_link.h"
+#include "front/environments.h"
 #include "front/run.h"
 
-/* Watches the channel to the broker. `broker_gone` is called when it has ended. 0, or -1 with `err`. */
-struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channel, void (*broker_gone)(void),
+/* Watches the channel to the broker; what it tells of environments goes to `environments`. `broker_gone` is called when it has ended. 0, or -1 with `err`. */
+struct pool *pool_start(const struct config *config, struct environments *environments, uv_loop_t *loop, int channel, void (*broker_gone)(void),
                         struct error *err);
 
 /* Starts the run now or when a sandbox is free. False: too many wait already; the run is still the caller's. */

@@ -5,6 +5,7 @@
 #include "front/assets.h"
 #include "front/connection.h"
 #include "front/execute.h"
+#include "front/info.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,13 @@ static void get_openapi(struct connection *connection)
     struct response *response = connection_response(connection);
     response->static_body = connection_server(connection)->openapi;
     response->static_size = connection_server(connection)->openapi_size;
+    connection_answer(connection);
+}
+
+static void get_info(struct connection *connection)
+{
+    const struct server *server = connection_server(connection);
+    info_write(&connection_response(connection)->body, server->config, server->environments);
     connection_answer(connection);
 }
 
@@ -79,6 +87,7 @@ static const struct route {
 } routes[] = {
     {"/execute", HTTP_POST, execute_request},
     {"/health", HTTP_GET, get_health},
+    {"/info", HTTP_GET, get_info},
     {"/openapi.json", HTTP_GET, get_openapi},
     {"/", HTTP_GET, get_root},
 };

@@ -36,6 +36,7 @@ struct run {
     struct output output, error;
     size_t output_limit;
     bool output_limit_reported;
+    char hint[256]; /* a line of ours below standard error; "" for none */
     void (*ended)(struct run *run,
                   const struct message_run_ended *end); /* NULL: cancelled. The run is freed after. */
     void *data;

@@ -7,12 +7,14 @@
 
 #include <uv.h>
 
+struct environments;
 struct pool;
 
 struct server {
     const struct config *config;
     uv_loop_t *loop;
     struct pool *pool;
+    struct environments *environments;
     const char *openapi;
     size_t openapi_size;
 

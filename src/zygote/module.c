@@ -67,11 +67,12 @@ static int read_settings(const char *text)
 }
 
 static struct message_zygote_warm warm = {.head.type = MESSAGE_ZYGOTE_WARM};
+static int inventory; /* a memory file; -1: there is none */
 
 static PyObject *prepare(PyObject *self, PyObject *args)
 {
     const char *settings, *version;
-    if (!PyArg_ParseTuple(args, "Oiss", &zygote.main, &zygote.channel, &settings, &version))
+    if (!PyArg_ParseTuple(args, "Oissi", &zygote.main, &zygote.channel, &settings, &version, &inventory))
         return NULL;
     Py_INCREF(zygote.main);
     if (read_settings(settings) != 0)
@@ -135,8 +136,10 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
         warm.error = EBUSY;
         snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
     }
-    if (channel_send(zygote.channel, &warm, sizeof warm, NULL, 0) != 0 || warm.error != 0)
+    if (channel_send(zygote.channel, &warm, sizeof warm, &inventory, inventory >= 0) != 0 || warm.error != 0)
         _exit(1);
+    if (inventory >= 0)
+        close(inventory);
     for (;;) {
         struct message message;
         int r = channel_receive(zygote.channel, &message);
