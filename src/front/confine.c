@@ -164,7 +164,7 @@ static const int allowed[] = {
 
 static int allow_with_arguments(scmp_filter_ctx filter)
 {
-    static const unsigned fcntl_commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC};
+    static const unsigned fcntl_commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_SETPIPE_SZ};
     static const unsigned ioctl_requests[] = {FIONBIO, FIONREAD, FIOCLEX};
     int failed = 0;
 

@@ -5,6 +5,7 @@
 #include "front/connection.h"
 #include "front/environments.h"
 #include "front/pool.h"
+#include "front/stream.h"
 #include "front/validate.h"
 
 #include <stdio.h>
@@ -89,15 +90,19 @@ static void start_run(struct connection *connection, const struct json_in *in,
         return;
     }
     run->environment = request->environment;
-    run->ended = on_run_ended;
-    run->data = connection;
     run->received_ns = connection_received(connection);
-    if (pool_submit(server->pool, run)) {
+    enum stream_format format = stream_format(connection_request(connection)->accept);
+    if (format == STREAM_NONE || !stream_attach(connection, run, format)) {
+        run->ended = on_run_ended;
+        run->data = connection;
         connection_on_gone(connection, on_client_gone, run);
-    } else {
-        run_free(run);
-        answer_busy(connection, server->pool);
     }
+    if (pool_submit(server->pool, run))
+        return;
+    if (run->printed != NULL)
+        stream_detach(run);
+    run_free(run);
+    answer_busy(connection, server->pool);
 }
 
 void execute_request(struct connection *connection)

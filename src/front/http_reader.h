@@ -26,8 +26,8 @@ struct http_request {
     uint8_t minor;  /* HTTP/1.minor */
     bool keep_alive;
     bool accepts_gzip;
-    char content_type[256]; /* cut off there; "" when there is none */
-    char if_none_match[128];
+    /* Of these headers the first one's value, cut off at the size; "" when there is none. */
+    char content_type[256], if_none_match[128], accept[256];
     struct buffer url;  /* starts with '/' */
     struct buffer body; /* a NUL follows it */
 };

@@ -154,12 +154,25 @@ static json_t *with_retry_after(json_t *response)
     return response;
 }
 
+/* The same as a stream; OpenAPI has no words for the events in it. */
+static json_t *with_streams(json_t *response)
+{
+    static const char *const types[] = {"text/event-stream", "application/x-ndjson"};
+    json_t *content = json_object_get(response, "content");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        json_object_set_new(content, types[i],
+                            json_pack("{s:{s:s,s:s}}", "schema", "type", "string", "description",
+                                      "`started` with the run's id, `stdout` and `stderr` with `text` as it "
+                                      "is printed, and at the end `result`, the object of application/json."));
+    return response;
+}
+
 static json_t *execute_operation(void)
 {
     json_t *responses = json_object();
     json_object_set_new(responses, "200",
-                        answer("The program was started; `status` says how it ended.",
-                               reference("ExecuteResponse")));
+                        with_streams(answer("The program was started; `status` says how it ended.",
+                                            reference("ExecuteResponse"))));
     json_object_set_new(
         responses, "400",
         answer("The body is not UTF-8 or nested too deeply, or the request is not valid HTTP.",

@@ -16,5 +16,8 @@ bool pool_submit(struct pool *pool, struct run *run);
 /* Nobody wants the run any more: removes it if it waits, has it killed if it runs. It is freed in time. */
 void pool_cancel(struct pool *pool, struct run *run);
 
+/* Whoever gets the output of the run as it comes wants more of it. */
+void pool_resume(struct pool *pool, struct run *run);
+
 /* Whole seconds after which a sandbox is likely to be free for one more request. */
 unsigned pool_retry_after(const struct pool *pool);

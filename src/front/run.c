@@ -2,6 +2,7 @@
 #include "front/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 65536, ID_BYTES = RUN_ID_SIZE / 2, IDS_A_BATCH = 64 };
+enum { READ_SIZE = 65536, MUCH = 16384, MOST_A_TURN = 8 * READ_SIZE, PIPE_WIDE = 4 * READ_SIZE, ID_BYTES = RUN_ID_SIZE / 2, IDS_A_BATCH = 64 };
 
 static void make_id(char *id)
 {
@@ -84,33 +85,51 @@ int run_send_job(struct run *run)
     return 1;
 }
 
-bool run_read(struct run *run, enum run_stream stream)
+/* Much is printed: larger pipes let the program go on while others have their turn. Where the system refuses, it waits. */
+static void widen(struct sandbox *sandbox)
+{
+    sandbox->wide = true;
+    for (enum run_stream stream = RUN_STDOUT; stream <= RUN_STDERR; stream++)
+        if (sandbox->fds[stream] >= 0)
+            fcntl(sandbox->fds[stream], F_SETPIPE_SZ, PIPE_WIDE);
+}
+
+enum run_progress run_read(struct run *run, enum run_stream stream, bool all)
 {
     static char bytes[READ_SIZE];
     struct output *output = stream == RUN_STDOUT ? &run->output : &run->error;
 
-    for (;;) {
+    for (size_t taken = 0;;) {
         ssize_t n = read(run->sandbox->fds[stream], bytes, sizeof bytes);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
-            return true;
+            return RUN_DRAINED;
         if (n <= 0) {
             sandbox_close(run->sandbox, stream);
-            return false;
+            return RUN_DRAINED;
         }
         if (run->ended == NULL) /* nobody will read it */
             output->total += (uint64_t)n;
         else
             output_append(output, bytes, (size_t)n);
+        if (run->printed != NULL && !run->printed(run, stream, bytes, (size_t)n) && !all)
+            return RUN_PAUSED;
+        taken += (size_t)n;
+        if (taken >= MUCH && !run->sandbox->wide && !all)
+            widen(run->sandbox);
         if ((size_t)n < sizeof bytes)
-            return true;
+            return taken < MUCH ? RUN_DRAINED : RUN_MORE;
+        if (taken >= MOST_A_TURN && !all)
+            return RUN_MORE;
     }
 }
 
 bool run_over_limit(struct run *run)
 {
     const uint64_t most = (uint64_t)run->output_limit * OUTPUT_HARD_MULTIPLE;
+    if (run->printed != NULL) /* it is passed on, not kept: the client's pace and the timeout bound it */
+        return false;
     if (run->output_limit_reported || (run->output.total <= most && run->error.total <= most))
         return false;
     run->output_limit_reported = true;

@@ -19,11 +19,13 @@ struct sandbox {
     uint64_t generation;
     uint64_t setup_ns;
     int fds[RUN_STREAMS]; /* -1: closed */
+    bool watched[RUN_STREAMS]; /* by the pool */
+    bool wide;                 /* its pipes were made larger */
     struct run *run;      /* NULL: it is ready */
 };
 
 struct run {
-    struct list link; /* in the pool's list of those that wait, then of those that are not watched yet */
+    struct list link; /* in the pool's list of those that wait, then, now and then, of those that rest */
     char id[RUN_ID_SIZE + 1];
     struct sandbox *sandbox;
     json_t *body; /* owns the code */
@@ -39,6 +41,9 @@ struct run {
     char hint[256]; /* a line of ours below standard error; "" for none */
     void (*ended)(struct run *run,
                   const struct message_run_ended *end); /* NULL: cancelled. The run is freed after. */
+    /* NULL, or who wants the output as it comes. */
+    void (*started)(struct run *run);
+    bool (*printed)(struct run *run, enum run_stream stream, const char *bytes, size_t size); /* false: no more now */
     void *data;
 };
 
@@ -49,8 +54,14 @@ void run_free(struct run *run);
 /* Writes what is left of the job. 1: all of it, the socket is closed; 0: the socket is full; -1 with errno. */
 int run_send_job(struct run *run);
 
-/* Reads what a stream has. False when the stream has ended; it is then closed. */
-bool run_read(struct run *run, enum run_stream stream);
+enum run_progress {
+    RUN_DRAINED, /* little was there, and nothing more is now, or ever: then the stream is closed */
+    RUN_MORE,    /* much was there, and there may be more, but others have a turn, too */
+    RUN_PAUSED   /* whoever gets the output wants no more now */
+};
+
+/* Reads what a stream has. `all`: the program has ended; whatever is left is read at once. */
+enum run_progress run_read(struct run *run, enum run_stream stream, bool all);
 
 /* True, once, when a stream printed more than the hard limit. */
 bool run_over_limit(struct run *run);
