@@ -37,7 +37,7 @@ int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what
 {
     uint64_t data = (uint64_t)what << 56;
     if (slot != NULL)
-        data |= (uint64_t)slot->index << 32 | (uint32_t)slot->generation;
+        data |= (uint64_t)slot->index << 32 | (uint32_t)(what == WATCH_SLOT_INIT ? slot->nest : slot->generation);
     return epoll_ctl(broker->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = events, .data.u64 = data});
 }
 
@@ -87,7 +87,7 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
 
     if (what >= WATCH_SLOT_INIT) {
         slot = &broker->slots[index];
-        if ((uint32_t)slot->generation != (uint32_t)event->data.u64)
+        if ((uint32_t)(what == WATCH_SLOT_INIT ? slot->nest : slot->generation) != (uint32_t)event->data.u64)
             return; /* of the slot's sandbox before this one */
     }
     switch (what) {

@@ -13,7 +13,7 @@ int seal_rlimits(const struct seal_settings *settings)
         {RLIMIT_CORE, 0},
         {RLIMIT_NOFILE, settings->open_files},
         {RLIMIT_NPROC, settings->processes + 8}, /* the cgroup's limit comes first: it counts what it refuses */
-        {RLIMIT_FSIZE, settings->file_size},
+        {RLIMIT_FSIZE, settings->workspace},
         {RLIMIT_STACK, 8 << 20},
         {RLIMIT_MEMLOCK, 64 << 10},
         {RLIMIT_MSGQUEUE, 0},

@@ -21,6 +21,9 @@
 enum { FD_JOB = 3, FD_STDOUT = 4, FD_STDERR = 5, FD_NEST = 6 };
 enum { CODE_SIZE_MAX = 1 << 30 };
 
+/* In every nest, whatever ran in it before: the init is 1. */
+enum { PROGRAM_PID = 2 };
+
 static PyObject *(*run_file_function)(FILE *, const char *, int, PyObject *, PyObject *, int, void *);
 
 int run_file_prepare(void)
@@ -64,13 +67,16 @@ static void arrange_fds(const int received[4])
         fail("close_range");
 }
 
-static void enter_nest(void)
+static void enter_nest(const struct seal_settings *settings)
 {
     if (setns(FD_NEST, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET) != 0)
         fail("enter namespaces");
     if (unshare(CLONE_NEWCGROUP) != 0) /* made here, in the slot's cgroup, which is then all that it shows */
         fail("cgroup namespace");
     close(FD_NEST);
+    seal_step failed = workspace_mount(settings);
+    if (failed != NULL)
+        fail(failed);
     if (chdir("/sandbox") != 0)
         fail("working folder");
     if (setsid() < 0)
@@ -79,6 +85,15 @@ static void enter_nest(void)
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
         fail("/dev/null");
     close(null);
+}
+
+/* The next process gets the number after the program's own, as in a new nest: how many the runs before had does not show.
+ * Where the kernel has no such file the numbers go on, which is no secret worth failing for. */
+static void forget_pids(const struct zygote *zygote)
+{
+    static const char number[] = {'0' + PROGRAM_PID};
+    if (zygote->last_pid >= 0 && write(zygote->last_pid, number, sizeof number) < 0)
+        return;
 }
 
 static void read_all(void *buffer, size_t size)
@@ -138,8 +153,9 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     for (int i = 0; i < zygote->slots[slot].procs_count; i++)
         if (write(zygote->slots[slot].procs[i], "0", 1) != 1)
             _exit(121);
+    forget_pids(zygote);
     arrange_fds(message->fds);
-    enter_nest();
+    enter_nest(&zygote->seal);
     seal_step failed = seal_program(&zygote->seal);
     if (failed != NULL)
         fail(failed);
@@ -178,11 +194,18 @@ pid_t program_fork(struct zygote *zygote, const struct message *message)
     if (syscall(SYS_get_robust_list, 0, &robust_list, &robust_size) != 0)
         return -1;
     PyOS_BeforeFork();
+    const pid_t number = PROGRAM_PID;
     struct clone_args args = {
         .flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
         .child_tid = (uintptr_t)zygote->tid,
+        .set_tid = (uintptr_t)&number,
+        .set_tid_size = 1,
     };
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) { /* the number is taken for a moment more, or must not be chosen here: then any */
+        args.set_tid = args.set_tid_size = 0;
+        pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    }
     if (pid == 0) {
         syscall(SYS_set_robust_list, robust_list, robust_size);
         program_main(zygote, message);
