@@ -4,6 +4,7 @@
 #include "broker/broker.h"
 #include "broker/cgroup.h"
 #include "broker/inner_root.h"
+#include "runner/runner.h"
 #include "sandbox/seal.h"
 #include "sandbox/seccomp_policy.h"
 
@@ -142,7 +143,7 @@ static int probe_sandbox(const struct config *config, char *detail)
         "ok = ok and libc.capget(head, data) == 0 and not any(data) and not any(libc.prctl(23, c) == 1 for c in range(64))\n"
         "ok = ok and os.getuid() == 1000 and os.listdir('.') == ['main.py'] and os.uname().nodename == 'sandbox'\n"
         "sys.exit(0 if ok else 1)\n";
-    const struct run_request request = {.code = code, .code_size = sizeof code - 1, .timeout = 5};
+    const struct run_request request = {.request = {.code = {code, sizeof code - 1}, .timeout = 5}};
     struct error err;
     int status = broker_run(config, &request, &err);
     if (status != 0) {

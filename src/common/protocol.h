@@ -57,7 +57,7 @@ struct message_environment {
 };
 
 /* A warm sealed sandbox waits for a program. Descriptors, all non-blocking, all now the front's:
- *   [0] job: SOCK_STREAM socket; write one struct job_head, then the code; then close
+ *   [0] job: SOCK_STREAM socket; write one struct job_head and what it announces; then close
  *   [1] read end of the program's standard output   [2] of its standard error */
 struct message_sandbox_ready {
     struct message_head head;
@@ -122,11 +122,15 @@ struct message_run_ended {
 
 enum { JOB_MAGIC = 0x4a4f4231 /* "JOB1" */ };
 
-/* First bytes on the job socket; `code_size` bytes of source follow. */
+/* First bytes on the job socket. Then follow, each of the size that is told here: the code; the arguments and the
+ * environment variables ("NAME=VALUE"), each text ended by a NUL; standard input. The client has checked all of it;
+ * what does not fit ends the sandbox. */
 struct job_head {
     uint32_t magic;
     uint32_t reserved;
     uint64_t code_size;
+    uint64_t args_size, env_size;
+    uint64_t stdin_size; /* 0: the program's standard input is empty */
 };
 
 /* --- broker <-> incubator, broker <-> zygote --------------------------------------------------------------- */

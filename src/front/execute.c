@@ -82,8 +82,8 @@ static void start_run(struct connection *connection, const struct json_in *in,
                       const struct execute_request *request)
 {
     struct server *server = connection_server(connection);
-    struct run *run = run_new(in->root, request->code.data, request->code.size, request->timeout,
-                              (size_t)server->config->environments[request->environment].limit_output);
+    struct run *run =
+        run_new(in->root, request, (size_t)server->config->environments[request->environment].limit_output);
     if (run == NULL) {
         response_json(connection_response(connection), 500, "{\"detail\":\"Internal Server Error\"}");
         connection_answer(connection);
@@ -140,6 +140,7 @@ void execute_request(struct connection *connection)
             start_run(connection, &in, &request);
         else
             answer_invalid(connection);
+        execute_request_free(&request);
         json_decref(in.root);
         break;
     }

@@ -1,7 +1,22 @@
-/* fields.c: see fields.h. Data only. */
+/* fields.c: see fields.h. Data, and what reads it. */
 #include "front/fields.h"
 
-#include "common/config.h"
+#include "front/texts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A program's argument or variable has at most 128 KiB (MAX_ARG_STRLEN): that many characters fit whatever their size. */
+enum { ARGUMENT_CHARACTERS_MAX = 32767, ARGUMENTS_MAX = 256, VARIABLES_MAX = 256, VARIABLE_NAME_MAX = 255 };
+
+static const struct field argument_item = {.type = FIELD_STRING,
+                                           .most_length = ARGUMENT_CHARACTERS_MAX,
+                                           .check = text_check_argument,
+                                           .pattern = TEXT_ARGUMENT_PATTERN};
+static const struct field variable_name = {.type = FIELD_STRING,
+                                           .most_length = VARIABLE_NAME_MAX,
+                                           .check = text_check_variable,
+                                           .pattern = TEXT_VARIABLE_PATTERN};
 
 static const char *environment_name(const struct config *config, size_t i)
 {
@@ -25,8 +40,32 @@ const struct field execute_request_fields[] = {
      .default_setting = FIELD_SETTING(default_timeout),
      .description = "Wall-clock limit in seconds, whole or fractional. `null` means the default.",
      .example = "5"},
+    {.name = "stdin",
+     .type = FIELD_STRING,
+     .nullable = true,
+     .store = offsetof(struct execute_request, stdin_text),
+     .description = "What the program reads on standard input; then end of file."},
+    {.name = "args",
+     .type = FIELD_ARRAY,
+     .nullable = true,
+     .store = offsetof(struct execute_request, args),
+     .most_length = ARGUMENTS_MAX,
+     .item_size = sizeof(struct string_view),
+     .items = &argument_item,
+     .description = "Command-line arguments: `sys.argv[1:]`."},
+    {.name = "env",
+     .type = FIELD_MAP,
+     .nullable = true,
+     .store = offsetof(struct execute_request, env),
+     .most_length = VARIABLES_MAX,
+     .item_size = sizeof(struct string_pair),
+     .keys = &variable_name,
+     .items = &argument_item,
+     .description = "Environment variables, added to the few that every program has. Names that begin with `PYTHON` are "
+                    "refused: the interpreter read them when it started."},
     {.name = "environment",
      .type = FIELD_STRING,
+     .nullable = true,
      .store = offsetof(struct execute_request, environment),
      .choice = environment_name,
      .description = "Which of the server's Python environments runs it; `GET /info` describes them.",
@@ -218,3 +257,30 @@ const struct field info_fields[] = {
     {.name = "queue", .type = FIELD_INTEGER, .required = true, .description = "Requests that may wait."},
     {.name = NULL},
 };
+double field_setting(const struct field *field, const struct config *config, size_t offset)
+{
+    const char *at = (const char *)config + offset - 1;
+    double number;
+    int64_t integer;
+    if (field->type == FIELD_INTEGER) {
+        memcpy(&integer, at, sizeof integer);
+        return (double)integer;
+    }
+    memcpy(&number, at, sizeof number);
+    return number;
+}
+
+bool field_most(const struct field *field, const struct config *config, double *most)
+{
+    *most = field->most_setting != 0 ? field_setting(field, config, field->most_setting) : 0;
+    if (*most == 0)
+        *most = field->most;
+    return *most != 0;
+}
+
+void execute_request_free(struct execute_request *request)
+{
+    free(request->args.items);
+    free(request->env.items);
+    request->args = request->env = (struct field_list){0};
+}

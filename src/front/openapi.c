@@ -43,13 +43,6 @@ static json_t *object_schema(const char *title, const struct field *fields, cons
     return schema;
 }
 
-static double setting(const struct config *config, size_t offset)
-{
-    double value;
-    memcpy(&value, (const char *)config + offset - 1, sizeof value);
-    return value;
-}
-
 static json_t *number(double value)
 {
     return value == (double)(json_int_t)value ? json_integer((json_int_t)value) : json_real(value);
@@ -70,10 +63,23 @@ static json_t *type_schema(const struct field *field, const struct config *confi
         return json_pack("{s:o}", "$ref", json_sprintf("#/components/schemas/%s", field->schema));
     }
     json_t *schema = json_pack("{s:s}", "type", names[field->type]);
-    if (field->most_setting != 0)
-        json_object_set_new(schema, "maximum", number(setting(config, field->most_setting)));
+    double most;
+    if (field_most(field, config, &most))
+        json_object_set_new(schema, "maximum", number(most));
+    if (field->least != 0)
+        json_object_set_new(schema, "minimum", number(field->least));
     if (field->has_greater_than)
         json_object_set_new(schema, "exclusiveMinimum", number(field->greater_than));
+    if (field->most_length != 0)
+        json_object_set_new(schema,
+                            field->type == FIELD_STRING  ? "maxLength"
+                            : field->type == FIELD_ARRAY ? "maxItems"
+                                                         : "maxProperties",
+                            json_integer((json_int_t)field->most_length));
+    if (field->pattern != NULL)
+        json_object_set_new(schema, "pattern", json_string(field->pattern));
+    if (field->keys != NULL)
+        json_object_set_new(schema, "propertyNames", type_schema(field->keys, config, components));
     if (field->items != NULL)
         json_object_set_new(schema, field->type == FIELD_MAP ? "additionalProperties" : "items",
                             type_schema(field->items, config, components));
@@ -97,13 +103,14 @@ static json_t *field_schema(const struct field *field, const struct config *conf
     json_t *schema = type_schema(field, config, components);
     if (field->nullable)
         schema = json_pack("{s:[o,{s:s}]}", "anyOf", schema, "type", "null");
-    json_object_set_new(schema, "title", title_of(field->name));
+    if (json_object_get(schema, "$ref") == NULL)
+        json_object_set_new(schema, "title", title_of(field->name));
     if (field->description != NULL)
         json_object_set_new(schema, "description", json_string(field->description));
     if (field->choice != NULL)
         json_object_set_new(schema, "default", json_string(field->choice(config, 0)));
     if (field->default_setting != 0)
-        json_object_set_new(schema, "default", number(setting(config, field->default_setting)));
+        json_object_set_new(schema, "default", number(field_setting(field, config, field->default_setting)));
     return schema;
 }
 

@@ -98,7 +98,7 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
 
     list_remove(&sandbox->link);
     run->sandbox = sandbox;
-    run->job_sent = 0;
+    job_rewind(&run->job);
     /* The start before the job: a program that ends at once must not be over before the broker knows that it ran. */
     broker_link_send(&pool->link, &message, sizeof message);
     int sent = run_send_job(run);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum { READ_SIZE = 65536, MUCH = 16384, MOST_A_TURN = 8 * READ_SIZE, PIPE_WIDE = 4 * READ_SIZE, ID_BYTES = RUN_ID_SIZE / 2, IDS_A_BATCH = 64 };
@@ -31,17 +29,19 @@ static void make_id(char *id)
     id[RUN_ID_SIZE] = '\0';
 }
 
-struct run *run_new(json_t *body, const char *code, size_t code_size, double timeout, size_t output_limit)
+struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit)
 {
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL)
         return NULL;
+    if (job_init(&run->job, request) != 0) {
+        free(run);
+        return NULL;
+    }
     list_init(&run->link);
     make_id(run->id);
     run->body = json_incref(body);
-    run->code = code;
-    run->code_size = code_size;
-    run->timeout = timeout;
+    run->timeout = request->timeout;
     run->output_limit = output_limit;
     output_init(&run->output, output_limit);
     output_init(&run->error, output_limit);
@@ -51,6 +51,7 @@ struct run *run_new(json_t *body, const char *code, size_t code_size, double tim
 void run_free(struct run *run)
 {
     json_decref(run->body);
+    job_free(&run->job);
     output_free(&run->output);
     output_free(&run->error);
     free(run);
@@ -65,24 +66,10 @@ void sandbox_close(struct sandbox *sandbox, enum run_stream stream)
 
 int run_send_job(struct run *run)
 {
-    const struct job_head head = {.magic = JOB_MAGIC, .code_size = run->code_size};
-    const size_t all = sizeof head + run->code_size;
-
-    while (run->job_sent < all) {
-        size_t head_left = run->job_sent < sizeof head ? sizeof head - run->job_sent : 0;
-        size_t code_done = run->job_sent > sizeof head ? run->job_sent - sizeof head : 0;
-        struct iovec parts[2] = {{(char *)&head + (sizeof head - head_left), head_left},
-                                 {(char *)run->code + code_done, run->code_size - code_done}};
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-        ssize_t n = sendmsg(run->sandbox->fds[RUN_JOB], &message, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN ? 0 : -1;
-        run->job_sent += (size_t)n;
-    }
-    sandbox_close(run->sandbox, RUN_JOB);
-    return 1;
+    int sent = job_send(&run->job, run->sandbox->fds[RUN_JOB]);
+    if (sent == 1)
+        sandbox_close(run->sandbox, RUN_JOB);
+    return sent;
 }
 
 /* Much is printed: larger pipes let the program go on while others have their turn. Where the system refuses, it waits. */

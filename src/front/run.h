@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/protocol.h"
+#include "front/job.h"
 #include "front/list.h"
 #include "front/output.h"
 
@@ -28,9 +29,8 @@ struct run {
     struct list link; /* in the pool's list of those that wait, then, now and then, of those that rest */
     char id[RUN_ID_SIZE + 1];
     struct sandbox *sandbox;
-    json_t *body; /* owns the code */
-    const char *code;
-    size_t code_size, job_sent;
+    json_t *body; /* owns the texts of the job */
+    struct job job;
     double timeout;
     uint32_t environment; /* its index in the settings */
     uint64_t number;      /* among all that were submitted */
@@ -47,8 +47,8 @@ struct run {
     void *data;
 };
 
-/* A new run of the code, which `body` owns (a reference is taken). NULL when memory is out. */
-struct run *run_new(json_t *body, const char *code, size_t code_size, double timeout, size_t output_limit);
+/* A new run of a request, whose texts `body` owns (a reference is taken). NULL when memory is out. */
+struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit);
 void run_free(struct run *run);
 
 /* Writes what is left of the job. 1: all of it, the socket is closed; 0: the socket is full; -1 with errno. */

@@ -28,6 +28,11 @@ seal_step workspace_mount(const struct seal_settings *settings);
 /* Resource limits that a program cannot raise again. 0, or -1 with errno. */
 int seal_rlimits(const struct seal_settings *settings);
 
+/* The last of them, set when the run has got what it is given: the size of a file, and, where a request lowers it, the
+ * number of open files. 0, or -1 with errno. */
+int seal_file_size(uint64_t bytes);
+int seal_open_files(uint32_t count);
+
 /* Drops every capability from every set for good, becomes `uid`, and asserts all of it. 0, or -1 with errno. */
 int seal_identity(const struct seal_settings *settings);
 
