@@ -65,7 +65,6 @@ const struct field execute_request_fields[] = {
                     "refused: the interpreter read them when it started."},
     {.name = "environment",
      .type = FIELD_STRING,
-     .nullable = true,
      .store = offsetof(struct execute_request, environment),
      .choice = environment_name,
      .description = "Which of the server's Python environments runs it; `GET /info` describes them.",

@@ -219,9 +219,9 @@ def test_one_that_has_threads_is_refused(venv):
 
 
 def test_run_command(venv):
-    done = command("run", "-", "--environment", "other", "--environment.other.python", venv, input=b"import only_here; print(only_here.value)")
+    done = command("run", "--environment", "other", "--environment.other.python", venv, "-", input=b"import only_here; print(only_here.value)")
     assert (done.returncode, done.stdout) == (0, b"of the venv\n"), done
-    done = command("run", "-", "--environment", "nope", "--environment.other.python", venv, input=b"")
+    done = command("run", "--environment", "nope", "--environment.other.python", venv, "-", input=b"")
     assert done.returncode == 125 and "there are: default, other" in done.stderr.decode()
 
 
