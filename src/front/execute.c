@@ -49,7 +49,6 @@ static void on_run_ended(struct run *run, const struct message_run_ended *end)
     struct connection *connection = run->data;
     struct response *response = connection_response(connection);
 
-    response_header(response, "x-request-id", run->id);
     if (end->outcome == RUN_FAILED) {
         response->status = 500;
         buffer_format(&response->body, "{\"detail\":\"Internal Server Error\",\"id\":\"%s\"}", run->id);
@@ -89,6 +88,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
         connection_answer(connection);
         return;
     }
+    snprintf(run->id, sizeof run->id, "%s", connection_request(connection)->request_id);
     run->environment = request->environment;
     run->received_ns = connection_received(connection);
     enum stream_format format = stream_format(connection_request(connection)->accept);
@@ -103,6 +103,21 @@ static void start_run(struct connection *connection, const struct json_in *in,
         stream_detach(run);
     run_free(run);
     answer_busy(connection, server->pool);
+}
+
+void cancel_request(struct connection *connection, const char *id)
+{
+    struct pool *pool = connection_server(connection)->pool;
+    struct response *response = connection_response(connection);
+    struct run *run = pool_find(pool, id);
+
+    if (run == NULL) {
+        response_json(response, 404, "{\"detail\":\"No run of this id waits or runs\"}");
+    } else {
+        buffer_format(&response->body, "{\"id\":\"%s\",\"status\":\"cancelled\"}", run->id);
+        pool_end(pool, run);
+    }
+    connection_answer(connection);
 }
 
 void execute_request(struct connection *connection)

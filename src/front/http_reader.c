@@ -152,6 +152,7 @@ static const struct kept {
     KEPT("content-type", content_type),
     KEPT("if-none-match", if_none_match),
     KEPT("accept", accept),
+    KEPT("x-request-id", request_id),
 #undef KEPT
 };
 enum { KEPT_HEADERS = sizeof kept_headers / sizeof *kept_headers };

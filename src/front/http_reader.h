@@ -3,6 +3,7 @@
 #pragma once
 
 #include "front/buffer.h"
+#include "front/request_id.h"
 
 #if __has_include(<llhttp/llhttp.h>)
 #include <llhttp/llhttp.h> /* Debian 12 */
@@ -28,6 +29,7 @@ struct http_request {
     bool accepts_gzip;
     /* Of these headers the first one's value, cut off at the size; "" when there is none. */
     char content_type[256], if_none_match[128], accept[256];
+    char request_id[REQUEST_ID_MAX + 2]; /* X-Request-Id; one byte more shows that it is too long */
     struct buffer url;  /* starts with '/' */
     struct buffer body; /* a NUL follows it */
 };

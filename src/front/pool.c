@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "front/answer.h"
+#include "front/run_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ struct pool {
     uint64_t submitted; /* numbers the runs: the longest waiting one of all environments comes first */
     struct list resting; /* runs whose pipes are not watched for a moment */
     uv_timer_t rest_timer;
+    struct run_table runs;
     int64_t waiting_count, running;
     double mean_seconds;
 };
@@ -175,6 +177,9 @@ static int64_t being_made(const struct pool *pool)
 bool pool_submit(struct pool *pool, struct run *run)
 {
     run->number = ++pool->submitted;
+    if (run_table_find(&pool->runs, run->id) != NULL)
+        request_id_make(run->id); /* a client's name for two runs at a time names the first */
+    run_table_add(&pool->runs, run);
     if (list_empty(&pool->waiting[run->environment]) && start_on_any(pool, run))
         return true;
     if (pool->waiting_count >= pool->config->queue + being_made(pool))
@@ -195,6 +200,16 @@ static void kill_run(struct pool *pool, const struct run *run, enum kill_reason 
     broker_link_send(&pool->link, &message, sizeof message);
 }
 
+static void log_end(const struct run *run, const struct message_run_ended *end)
+{
+    log_event(LOG_INFO, "run.ended", LOG_S("id", run->id), LOG_S("status", answer_status(end)),
+              LOG_T("wall", (double)end->wall_ns / 1e9),
+              LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
+              LOG_I("memory_peak", (int64_t)end->memory_peak),
+              LOG_I("output_bytes", (int64_t)run->output.total),
+              LOG_I("error_bytes", (int64_t)run->error.total));
+}
+
 void pool_cancel(struct pool *pool, struct run *run)
 {
     run->ended = NULL;
@@ -208,6 +223,32 @@ void pool_cancel(struct pool *pool, struct run *run)
     output_free(&run->output);
     output_free(&run->error);
     kill_run(pool, run, KILL_CANCELLED);
+}
+
+struct run *pool_find(const struct pool *pool, const char *id)
+{
+    return run_table_find(&pool->runs, id);
+}
+
+static void end_unstarted(struct run *run)
+{
+    const struct message_run_ended end = {.outcome = RUN_CANCELLED};
+    run->started_ns = uv_hrtime();
+    run->ended(run, &end);
+    log_end(run, &end);
+    run_free(run);
+}
+
+void pool_end(struct pool *pool, struct run *run)
+{
+    run->cancelled = true;
+    if (run->sandbox != NULL) {
+        kill_run(pool, run, KILL_CANCELLED);
+        return;
+    }
+    list_remove(&run->link);
+    pool->waiting_count--;
+    end_unstarted(run);
 }
 
 void pool_resume(struct pool *pool, struct run *run)
@@ -244,6 +285,8 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
     list_remove(&run->link);
     if (run->ended == NULL) {
         run_free(run);
+    } else if (run->cancelled) {
+        end_unstarted(run);
     } else {
         list_prepend(&pool->waiting[run->environment], &run->link);
         pool->waiting_count++;
@@ -274,16 +317,6 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     pool->slots[head->slot] = sandbox;
     list_append(&pool->ready[message->sandbox_ready.environment], &sandbox->link);
     start_waiting(pool);
-}
-
-static void log_end(const struct run *run, const struct message_run_ended *end)
-{
-    log_event(LOG_INFO, "run.ended", LOG_S("id", run->id), LOG_S("status", answer_status(end)),
-              LOG_T("wall", (double)end->wall_ns / 1e9),
-              LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
-              LOG_I("memory_peak", (int64_t)end->memory_peak),
-              LOG_I("output_bytes", (int64_t)run->output.total),
-              LOG_I("error_bytes", (int64_t)run->error.total));
 }
 
 static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct message_run_ended *end)
@@ -381,6 +414,7 @@ struct pool *pool_start(const struct config *config, struct environments *enviro
         list_init(&pool->waiting[i]);
     }
     list_init(&pool->resting);
+    run_table_init(&pool->runs);
     pool->rest_timer.data = pool;
     pool->pipes.data = pool;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -16,6 +16,12 @@ bool pool_submit(struct pool *pool, struct run *run);
 /* Nobody wants the run any more: removes it if it waits, has it killed if it runs. It is freed in time. */
 void pool_cancel(struct pool *pool, struct run *run);
 
+/* The run of this id that waits or runs, or NULL. */
+struct run *pool_find(const struct pool *pool, const char *id);
+
+/* Ends the run as cancelled: its `ended` is called, at once if it was waiting. */
+void pool_end(struct pool *pool, struct run *run);
+
 /* Whoever gets the output of the run as it comes wants more of it. */
 void pool_resume(struct pool *pool, struct run *run);
 

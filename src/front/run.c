@@ -5,29 +5,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 65536, MUCH = 16384, MOST_A_TURN = 8 * READ_SIZE, PIPE_WIDE = 4 * READ_SIZE, ID_BYTES = RUN_ID_SIZE / 2, IDS_A_BATCH = 64 };
-
-static void make_id(char *id)
-{
-    static unsigned char random[ID_BYTES * IDS_A_BATCH];
-    static size_t left;
-    static const char digits[] = "0123456789abcdef";
-
-    if (left == 0) {
-        while (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-        }
-        left = IDS_A_BATCH;
-    }
-    const unsigned char *bytes = random + --left * ID_BYTES;
-    for (int i = 0; i < ID_BYTES; i++) {
-        id[2 * i] = digits[bytes[i] >> 4];
-        id[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    id[RUN_ID_SIZE] = '\0';
-}
+enum { READ_SIZE = 65536, MUCH = 16384, MOST_A_TURN = 8 * READ_SIZE, PIPE_WIDE = 4 * READ_SIZE };
 
 struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit)
 {
@@ -39,7 +19,7 @@ struct run *run_new(json_t *body, const struct execute_request *request, size_t 
         return NULL;
     }
     list_init(&run->link);
-    make_id(run->id);
+    list_init(&run->same_bucket);
     run->body = json_incref(body);
     run->timeout = request->timeout;
     run->output_limit = output_limit;
@@ -50,6 +30,7 @@ struct run *run_new(json_t *body, const struct execute_request *request, size_t 
 
 void run_free(struct run *run)
 {
+    list_remove(&run->same_bucket);
     json_decref(run->body);
     job_free(&run->job);
     output_free(&run->output);

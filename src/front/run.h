@@ -5,12 +5,13 @@
 #include "front/job.h"
 #include "front/list.h"
 #include "front/output.h"
+#include "front/request_id.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RUN_ID_SIZE = 32, OUTPUT_HARD_MULTIPLE = 32 /* times the limit: past this the run is ended */ };
+enum { OUTPUT_HARD_MULTIPLE = 32 /* times the limit: past this the run is ended */ };
 
 enum run_stream { RUN_JOB, RUN_STDOUT, RUN_STDERR, RUN_STREAMS };
 
@@ -27,7 +28,8 @@ struct sandbox {
 
 struct run {
     struct list link; /* in the pool's list of those that wait, then, now and then, of those that rest */
-    char id[RUN_ID_SIZE + 1];
+    struct list same_bucket; /* of the table of runs */
+    char id[REQUEST_ID_MAX + 1];
     struct sandbox *sandbox;
     json_t *body; /* owns the texts of the job */
     struct job job;
@@ -38,6 +40,7 @@ struct run {
     struct output output, error;
     size_t output_limit;
     bool output_limit_reported;
+    bool cancelled; /* by request; its client still waits for the answer */
     char hint[256]; /* a line of ours below standard error; "" for none */
     void (*ended)(struct run *run,
                   const struct message_run_ended *end); /* NULL: cancelled. The run is freed after. */
@@ -47,7 +50,7 @@ struct run {
     void *data;
 };
 
-/* A new run of a request, whose texts `body` owns (a reference is taken). NULL when memory is out. */
+/* A new run, without an id, of a request whose texts `body` owns (a reference is taken). NULL when memory is out. */
 struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit);
 void run_free(struct run *run);
 

@@ -121,7 +121,6 @@ static void begin(struct stream *stream)
     response->content_type = stream->words->content_type;
     response_header(response, "cache-control", "no-store");
     response_header(response, "x-accel-buffering", "no"); /* nginx would wait for a full buffer */
-    response_header(response, "x-request-id", stream->run->id);
     connection_stream_begin(stream->connection, on_writable);
 }
 
