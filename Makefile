@@ -16,13 +16,14 @@ PYTHON = /usr/bin/python3
 # The Debian suite whose kernel test-vm boots.
 VM_SUITE ?= bookworm
 
-.PHONY: help run build test test-vm bench install dev docs format clean deps
+.PHONY: help run build test attack test-vm bench install dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
 	@echo "make build    leave the binary in $(BUILD)/hatchery"
 	@echo "make test     every suite, then again with the address and undefined-behaviour sanitizers"
 	@echo "make test-vm  the suites that depend on it with another kernel and cgroup v2, in a virtual machine"
+	@echo "make attack   every attack on the sandbox, with a table of what came of it"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
@@ -46,6 +47,10 @@ test:
 test-vm: build
 	@tools/deps.sh vm
 	@VM_SUITE=$(VM_SUITE) tools/vm.sh $(BUILD)
+
+attack: build
+	@tools/deps.sh test
+	@PYTHON=$(PYTHON) HATCHERY_ATTACK_TABLE=1 tools/pytest.sh $(BUILD) tests/security $(ARGS)
 
 bench:
 	@tools/deps.sh build bench

@@ -3,7 +3,10 @@
 Everything here is read from /proc and /sys from outside, so it is true whatever the service says about itself.
 """
 
+import hashlib
 import os
+import time
+from collections import Counter
 from pathlib import Path
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
@@ -138,3 +141,153 @@ def cpu_ticks(pid):
         return 0
     fields = text[text.rindex(")") + 2 :].split()
     return int(fields[11]) + int(fields[12])
+
+
+def namespace(pid, kind):
+    """The name of a namespace of a process, such as "pid:[4026531836]"; None when the process is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")
+    except OSError:
+        return None
+
+
+def sandboxes_below(root):
+    """{pid namespace: {pid: kernel user id}} of the sandboxes below a process, those whose parent has died included where
+    the process adopts them."""
+    host = namespace("self", "pid")
+    found = {}
+    for pid in tree(root):
+        inside = namespace(pid, "pid")
+        if inside and inside != host:
+            uids = kernel_uids(pid)
+            if uids:
+                found.setdefault(inside, {})[pid] = uids[0]
+    return found
+
+
+def cgroup_memory(folders):
+    """Bytes that nobody can reclaim, anonymous and shared memory, charged to the topmost of the cgroup folders."""
+    for folder in sorted(folders, key=len):
+        try:
+            lines = dict(line.split() for line in (Path(folder) / "memory.stat").read_text().splitlines())
+        except OSError:
+            continue
+        return sum(int(lines.get(key, 0)) for key in (("total_rss", "total_shmem") if "total_rss" in lines else ("anon", "shmem")))
+    return 0
+
+
+def digest(path):
+    """The hash of a file as every process on the machine sees it: through the page cache."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+
+
+class Auditor:
+    """Looks at a service from outside, with root's rights, and says what is not as it was: the invariants of every attack.
+
+    I1 the service is well: a canary run answers exact bytes       I6 answers fit their schema, sizes are within the caps
+    I2 no process of a run, and nothing in its cgroup, is left     I7 files that all runs share are unchanged, no core files
+    I3 mounts are as before                                        I8 no slot is lost, no id belongs to two sandboxes
+    I4 descriptors are as before                                   I9 one answer for each request, and one end for each run
+    I5 memory is as before
+    """
+
+    MEBIBYTE = 1 << 20
+    SLOT_DESCRIPTORS = 24  # at most, for each slot that is used for the first time
+
+    def __init__(self, service):
+        self.service = service
+        service.exercise()
+        service.canary()
+        service.settled_holdings()
+        broker = service.process.pid
+        self.log_start = service.log.stat().st_size
+        self.requests = 0
+        self.roles = service.role_pids()
+        self.sanitized = any("libasan" in line for line in Path(f"/proc/{broker}/maps").read_text().splitlines())
+        self.watched = self.shared_files()
+        self.digests = {path: digest(path) for path in self.watched}
+        self.cores = self.core_files()
+        self.before = self.look()
+
+    def shared_files(self):
+        """Files that every run has mapped or reads, and none may change."""
+        zygote = self.roles["zygote"][0]
+        mapped = {line.split()[-1] for line in Path(f"/proc/{zygote}/maps").read_text().splitlines() if "/" in line}
+        names = [p for p in mapped if p.startswith("/usr/") and ("/libc" in p or "/python3" in p or "/ld-" in p)]
+        root = Path(f"/proc/{zygote}/root")
+        names += [str(p) for pattern in ("usr/lib/python3*/os.py", "usr/bin/env", "etc/passwd") for p in root.glob(pattern)]
+        return ["/etc/passwd", *sorted(names)]
+
+    def core_files(self):
+        return {p for folder in ("/", str(self.service.folder)) for p in os.listdir(folder) if p.startswith("core")}
+
+    def look(self):
+        service = self.service
+        folders = service.cgroups()
+        return {
+            "sandboxes": sandboxes_below(os.getpid()),
+            "cgroups": folders,
+            "members": {int(p) for f in folders for p in _members(f)},
+            "mounts": {role: [len(mounts(p)) for p in pids] for role, pids in self.roles.items()} | {"host": len(mounts())},
+            "descriptors": {role: sum(len(descriptors(p)) for p in pids) for role, pids in self.roles.items()},
+            "memory": {role: sum(resident(p) for p in pids) for role, pids in self.roles.items()},
+            "charged": cgroup_memory(folders),
+            "said": self.said(),
+        }
+
+    def said(self):
+        """How often the log has told of each event since the start."""
+        with open(self.service.log, "rb") as log:
+            log.seek(self.log_start)
+            words = [line.split() for line in log.read().decode(errors="replace").splitlines()]
+        return Counter(word[3] for word in words if len(word) > 3)
+
+    def differences(self):
+        """What is not as it was; empty when all is well. May be so only for a moment, while a sandbox is made or cleared."""
+        before, now, wrong = self.before, self.look(), []
+        boxes, usual = now["sandboxes"], before["sandboxes"]
+        if self.service.role_pids() != self.roles:
+            wrong.append(f"I1 processes of the service were replaced: {self.roles} -> {self.service.role_pids()}")
+        if len(boxes) != len(usual) or max(map(len, boxes.values()), default=0) > max(map(len, usual.values()), default=0):
+            wrong.append(f"I2 sandboxes: {usual} -> {boxes}")
+        if not now["members"] <= {pid for box in boxes.values() for pid in box}:
+            wrong.append(f"I2 processes in cgroups that are in no sandbox: {now['members']}")
+        if now["mounts"] != before["mounts"]:
+            wrong.append(f"I3 mounts: {before['mounts']} -> {now['mounts']}")
+        hierarchies = len({folder.split("/hatchery-")[0] for folder in now["cgroups"]}) or 1
+        new_slots = max(0, len(now["cgroups"]) - len(before["cgroups"])) // hierarchies
+        for role, count in now["descriptors"].items():
+            if count > before["descriptors"][role] + self.SLOT_DESCRIPTORS * new_slots:
+                wrong.append(f"I4 descriptors of {role}: {before['descriptors'][role]} -> {count}")
+        for role, size in now["memory"].items():
+            if size > before["memory"][role] + (96 if self.sanitized else 8) * self.MEBIBYTE:
+                wrong.append(f"I5 memory of {role}: {before['memory'][role]} -> {size}")
+        if now["charged"] > before["charged"] + 32 * self.MEBIBYTE:
+            wrong.append(f"I5 memory charged: {before['charged']} -> {now['charged']}")
+        owners = Counter(uid for box in boxes.values() for uid in set(box.values()))
+        if any(count > 1 for count in owners.values()) or 0 in owners:
+            wrong.append(f"I8 ids: {boxes}")
+        for event in ("sandbox.quarantined", "sandbox.failed", "environment.lost", "environment.failed", "front.failed", "cgroup.stays"):
+            if now["said"][event]:
+                wrong.append(f"I8 the log tells of {event}")
+        if now["said"]["run.ended"] != self.requests:
+            wrong.append(f"I9 requests: {self.requests}, ends: {now['said']['run.ended']}")
+        return wrong
+
+    def check(self, seconds=30):
+        """All is as it was before, at the latest after `seconds`; and what must hold at once holds."""
+        for path in self.watched:
+            assert digest(path) == self.digests[path], f"I7 {path} has changed"
+        assert self.core_files() == self.cores, "I7 core files"
+        deadline = time.monotonic() + seconds
+        while wrong := self.differences():
+            assert time.monotonic() < deadline, "\n".join(wrong)
+            time.sleep(0.02)
+
+
+def _members(folder):
+    try:
+        return (Path(folder) / "cgroup.procs").read_text().split()
+    except OSError:
+        return []

@@ -14,19 +14,7 @@ tools/build.sh "$build"
 mkdir -p "$results"
 rm -f "$results"/*.xml
 
-venv=$build/venv
-if [ ! -x "$venv/bin/pytest" ] || ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
-    rm -rf "$venv"
-    "${PYTHON:-/usr/bin/python3}" -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
-    cp tests/requirements.txt "$venv/requirements.txt"
-fi
-
-as_root=""
-if [ "$(id -u)" -ne 0 ]; then
-    echo "The sandboxes need root: the Python suites run with sudo."
-    as_root="sudo -E"
-fi
+export VENV="$PWD/$build/venv"
 
 # unit NAME FOLDER
 unit() {
@@ -36,8 +24,7 @@ unit() {
 }
 # python NAME FOLDER SUITE
 python() {
-    HATCHERY_BINARY="$PWD/$2/hatchery" $as_root "$venv/bin/pytest" -q -c tests/pytest.ini --rootdir tests \
-        --junit-xml "$results/$1.xml" -o junit_suite_name="$1" "tests/$3" || status=1
+    tools/pytest.sh "$2" --junit-xml "$results/$1.xml" -o junit_suite_name="$1" "tests/$3" || status=1
 }
 # all NAME-PREFIX FOLDER
 all() {
@@ -57,5 +44,5 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=1:quarantine_
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
 all "asan-" "$asan"
 
-"$venv/bin/python" tools/summary.py "$results" || status=1
+"$VENV/bin/python" tools/summary.py "$results" || status=1
 exit $status

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #define LOW32 0xffffffffULL
+/* FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME go with any command. */
+#define FUTEX_CMD_BITS (LOW32 & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME))
 
 static const char *const allowed[] = {
     /* files */
@@ -33,7 +36,7 @@ static const char *const allowed[] = {
     "memfd_create", "mseal",
     /* processes and threads */
     "fork", "vfork", "execve", "exit", "exit_group", "wait4", "waitid", "set_tid_address", "set_robust_list",
-    "get_robust_list", "rseq", "futex", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue", "arch_prctl",
+    "get_robust_list", "rseq", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue", "arch_prctl",
     "gettid", "getpid", "getppid", "getpgid", "getpgrp", "getsid", "setsid", "setpgid", "kill", "tkill", "tgkill",
     "pidfd_open", "pidfd_send_signal", "restart_syscall",
     /* identity and limits */
@@ -71,21 +74,19 @@ static const unsigned prctls[] = {PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUM
                                   0x53564d41 /* PR_SET_VMA: names of mappings */};
 static const unsigned fcntls[] = {F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, 36, 37,
                                   38 /* F_OFD_* */, F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS};
+/* Waiting and waking; none of the priority-inheriting ones, which only real-time programs use and which have been a
+ * source of holes (CVE-2014-3153, CVE-2021-3347). */
+static const unsigned futex_commands[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET,
+                                          FUTEX_WAKE_BITSET};
 static const unsigned socket_options[] = {SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_LINGER, SO_REUSEPORT,
                                           SO_PASSCRED, 20 /* SO_RCVTIMEO */, 21 /* SO_SNDTIMEO */};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-const char *const *seccomp_policy_allowed(size_t *count)
-{
-    *count = COUNT(allowed);
-    return allowed;
-}
-
-static int allow_values(scmp_filter_ctx ctx, int call, unsigned argument, const unsigned *values, size_t count)
+static int allow_values(scmp_filter_ctx ctx, int call, unsigned argument, uint64_t mask, const unsigned *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1, SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, LOW32, values[i])) != 0)
+        if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1, SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, values[i])) != 0)
             return -1;
     return 0;
 }
@@ -128,9 +129,10 @@ static int add_rules(scmp_filter_ctx ctx)
     r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_OOB, 0));
     r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(recvmsg), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_OOB, 0));
 
-    r |= allow_values(ctx, SCMP_SYS(ioctl), 1, ioctls, COUNT(ioctls));
-    r |= allow_values(ctx, SCMP_SYS(prctl), 0, prctls, COUNT(prctls));
-    r |= allow_values(ctx, SCMP_SYS(fcntl), 1, fcntls, COUNT(fcntls));
+    r |= allow_values(ctx, SCMP_SYS(ioctl), 1, LOW32, ioctls, COUNT(ioctls));
+    r |= allow_values(ctx, SCMP_SYS(prctl), 0, LOW32, prctls, COUNT(prctls));
+    r |= allow_values(ctx, SCMP_SYS(fcntl), 1, LOW32, fcntls, COUNT(fcntls));
+    r |= allow_values(ctx, SCMP_SYS(futex), 1, FUTEX_CMD_BITS, futex_commands, COUNT(futex_commands));
     return r == 0 ? 0 : -1;
 }
 

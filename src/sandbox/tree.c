@@ -1,6 +1,7 @@
 /* tree.c: see tree.h. What is in the tree, and nothing else: /usr (with its /bin and /lib links), the few files of
  * /etc that a libc reads, five devices, an empty /proc of the host's that each sandbox covers with its own, mount
- * points for the writable folders. Everything is read-only, without devices and set-id bits.
+ * points for the writable folders. Everything is read-only, without devices and set-id bits. Small
+ * files are copies: their mounts would tell programs where they are on the host.
  *
  * Sources are cloned before anything is mounted, as detached mounts (open_tree(2)), so that a mount of ours never
  * hides one. */
@@ -28,7 +29,8 @@ struct source {
     const char *from; /* on the host, where it differs */
     bool required;
     bool writable; /* keep it writable (devices, /proc): their own permissions decide */
-    int mount;     /* the detached clone */
+    bool copy;     /* a file: its content is copied */
+    int mount;     /* the detached clone, or the file to copy; -1: there is none */
     bool is_dir;
 };
 
@@ -40,10 +42,10 @@ static const struct source fixed[] = {
     {.path = "/lib32"},
     {.path = "/lib64"},
     {.path = "/libx32"},
-    {.path = "/etc/ld.so.cache"},
+    {.path = "/etc/ld.so.cache", .copy = true},
     {.path = "/etc/alternatives"}, /* Debian's BLAS is found through it */
-    {.path = "/etc/localtime"},
-    {.path = "/etc/mime.types"},
+    {.path = "/etc/localtime", .copy = true},
+    {.path = "/etc/mime.types", .copy = true},
     {.path = "/etc/fonts"},
     {.path = "/dev/null", .required = true, .writable = true},
     {.path = "/dev/zero", .required = true, .writable = true},
@@ -100,6 +102,22 @@ static int make_file(int root, const char *path, const char *text)
     return n == (ssize_t)size ? 0 : -1;
 }
 
+static int copy_file(int root, const char *path, int from)
+{
+    char buffer[65536];
+    int fd = openat(root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    ssize_t n;
+    if (fd < 0)
+        return -1;
+    while ((n = read(from, buffer, sizeof buffer)) > 0)
+        if (write(fd, buffer, (size_t)n) != n) {
+            n = -1;
+            break;
+        }
+    close(fd);
+    return (int)n;
+}
+
 /* Clones one source, or, where it is a symbolic link (a merged /usr), leaves it to place(). */
 static int clone_source(struct source *source, struct error *err)
 {
@@ -113,6 +131,10 @@ static int clone_source(struct source *source, struct error *err)
     if (stat(from, &st) != 0)
         return error_set(err, errno, "sandbox tree: %s", from);
     source->is_dir = S_ISDIR(st.st_mode);
+    if (source->copy) {
+        source->mount = open(from, O_RDONLY | O_CLOEXEC);
+        return source->mount >= 0 ? 0 : error_set(err, errno, "sandbox tree: cannot read %s", from);
+    }
     source->mount = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     if (source->mount < 0)
         return error_set(err, errno, "sandbox tree: cannot clone the mount of %s", from);
@@ -148,6 +170,12 @@ static int place(int root, const struct source *source, struct error *err)
             return error_set(err, errno, "sandbox tree: link %s", source->path);
         return 0;
     }
+    if (source->copy) {
+        if (copy_file(root, inside, source->mount) != 0)
+            return error_set(err, errno, "sandbox tree: copy of %s", source->path);
+        close(source->mount);
+        return 0;
+    }
     int r = source->is_dir ? mkdirat(root, inside, STAGING_MODE) : make_file(root, inside, "");
     /* Below a read-only mount that is already placed the folder exists, or cannot be made. */
     if (r != 0 && errno != EEXIST)
@@ -178,7 +206,7 @@ static int fill(int root, struct source *sources, size_t count, struct error *er
 static int stage(struct error *err)
 {
     for (size_t i = 0; i < sizeof staging_dirs / sizeof staging_dirs[0]; i++)
-        if (mount("hatchery", staging_dirs[i], "tmpfs", MS_NOSUID | MS_NODEV, "size=256k,nr_inodes=512,mode=0755") == 0) {
+        if (mount("hatchery", staging_dirs[i], "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=512,mode=0755") == 0) {
             int root = open(staging_dirs[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
             return root >= 0 ? root : error_set(err, errno, "sandbox tree: open %s", staging_dirs[i]);
         } else if (errno != ENOENT && errno != ENOTDIR) {
@@ -208,7 +236,7 @@ int tree_enter(const struct tree *tree, struct error *err)
     if (count + 1 + tree->path_count > SOURCES_MAX)
         return error_set(err, 0, "sandbox tree: the interpreter needs too many paths (%zu)", tree->path_count);
     memcpy(sources, fixed, sizeof fixed);
-    sources[count++] = (struct source){.path = TREE_EXTENSION, .from = tree->extension, .required = true};
+    sources[count++] = (struct source){.path = TREE_EXTENSION, .from = tree->extension, .required = true, .copy = true};
     for (size_t i = 0; i < tree->path_count; i++)
         sources[count++] = (struct source){.path = tree->paths[i], .from = tree->paths[i], .required = true};
 

@@ -1,0 +1,60 @@
+"""What an attack needs of a machine, and the table of all of them.
+
+An attack that cannot run on a machine must stand in not_applicable.toml, with what it needs and why; it is then left out and
+named in the table. Nothing else may be skipped: HATCHERY_SKIPS_FATAL=1 makes every skip a failure."""
+
+import os
+import platform
+import tomllib
+from pathlib import Path
+
+import audit
+
+LISTED = Path(__file__).with_name("not_applicable.toml")
+
+
+def lacks(needs):
+    """Why this machine does not have what `needs` names; None when it has it."""
+    word, _, value = needs.partition(" ")
+    release = tuple(int(n) for n in platform.release().split("-")[0].split(".")[:2])
+    has = {
+        "machine": lambda: platform.machine() == value,
+        "kernel": lambda: release >= tuple(int(n) for n in value.split(".")),
+        "cgroup": lambda: ("v2" if (audit.CGROUP_ROOT / "cgroup.controllers").exists() else "v1") == value,
+        "never": lambda: False,
+    }
+    return None if has[word]() else needs
+
+
+def pytest_collection_modifyitems(config, items):
+    listed = {entry["case"]: entry for entry in tomllib.loads(LISTED.read_text())["not_applicable"]}
+    missing = []
+    for item in list(items):
+        entry = listed.get(item.name[len("test_attack[") : -1] if item.name.startswith("test_attack[") else item.name)
+        if entry and lacks(entry["needs"]):
+            items.remove(item)
+            missing.append(item)
+    config.not_applicable = [entry for entry in listed.values() if lacks(entry["needs"])]
+    if missing:
+        config.hook.pytest_deselected(items=missing)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if os.environ.get("HATCHERY_ATTACK_TABLE") != "1":
+        return
+    rows = []
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if report.when == "call":
+                told = dict(report.user_properties)
+                name = report.nodeid.split("::")[-1].removeprefix("test_attack[").removesuffix("]")
+                rows.append((name, told.get("expected", "held"), told.get("outcome", "held" if outcome == "passed" else "?"), "yes" if outcome == "passed" else "NO"))
+    rows += [(entry["case"], f"needs {entry['needs']}", "not run here", "n/a") for entry in config.not_applicable]
+    rows.sort()
+    widths = [max(len(row[n]) for row in rows + [("case", "expected", "outcome", "contained")]) for n in range(3)]
+    write = terminalreporter.write_line
+    write("")
+    for row in [("case", "expected", "outcome", "contained"), *rows]:
+        write("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0])))
+    contained = sum(row[3] == "yes" for row in rows)
+    write(f"\n{contained} contained, {sum(row[3] == 'NO' for row in rows)} not, {sum(row[3] == 'n/a' for row in rows)} not applicable")
