@@ -332,8 +332,11 @@ class Service:
     def holdings(self):
         """Everything that must be the same before and after any number of runs."""
         roles = self.role_pids()
+        tree = self.tree()
+        inits = [pid for pid, stat in tree.items() if stat[0] == "init"]
         return {
-            "processes": len(self.tree()),
+            "processes": len(tree) - len(inits),
+            "nests": len(inits),
             "cgroups": len(self.cgroups()),
             "mounts": {role: sorted(len(audit.mounts(p)) for p in pids) for role, pids in roles.items()},
             "host mounts": len(audit.mounts()),

@@ -1,5 +1,6 @@
 #!/bin/sh
 # build.sh FOLDER [MESON OPTION...]: fetches the web assets that the binary embeds, configures once, and builds.
+# build.sh --web: fetches them, and no more.
 set -eu
 build=$1
 shift
@@ -9,6 +10,7 @@ if [ -f web/package-lock.json ] && ! cmp -s web/package-lock.json web/node_modul
     npm ci --ignore-scripts --no-audit --no-fund --prefix web
     cp web/package-lock.json web/node_modules/.hatchery-lock.json
 fi
+[ "$build" != --web ] || exit 0
 if [ ! -f "$build/build.ninja" ]; then
     meson setup "$build" "$@"
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# docs.sh BINARY [--check]: writes what comes from the table of settings: docs/settings.md and the middle of
-# docs/hatchery.1. With --check nothing is written, and status 1 tells that something would have been.
+# docs.sh BINARY [--check]: writes what comes from tables in the source: docs/settings.md, the middle of docs/hatchery.1,
+# and packaging/docker/seccomp.json. With --check nothing is written, and status 1 tells that something would have been.
 set -eu
 binary=$(realpath "$1")
 check=${2:-}
@@ -12,16 +12,18 @@ trap 'rm -rf "$work"' EXIT
 sed '/^\.\\" settings: begin/q' docs/hatchery.1 >"$work/hatchery.1"
 "$binary" help settings.mdoc >>"$work/hatchery.1"
 sed -n '/^\.\\" settings: end/,$p' docs/hatchery.1 >>"$work/hatchery.1"
+"$binary" help seccomp.json >"$work/seccomp.json"
 
 status=0
-for name in settings.md hatchery.1; do
+for file in docs/settings.md docs/hatchery.1 packaging/docker/seccomp.json; do
+    new=$work/$(basename "$file")
     if [ "$check" = --check ]; then
-        if ! diff -u "docs/$name" "$work/$name"; then
-            echo "docs/$name is not what the settings' table says: run \"make docs\"" >&2
+        if ! diff -u "$file" "$new"; then
+            echo "$file is not what the source's table says: run \"make docs\"" >&2
             status=1
         fi
     else
-        cp "$work/$name" "docs/$name"
+        cp "$new" "$file"
     fi
 done
 exit $status

@@ -2,6 +2,7 @@
  * its children (pidfds) and for the next deadline. It reads no byte that a client or a program wrote. */
 #include "broker/broker.h"
 #include "broker/core.h"
+#include "broker/inner_root.h"
 #include "broker/process.h"
 #include "common/log.h"
 
@@ -36,7 +37,7 @@ int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what
 {
     uint64_t data = (uint64_t)what << 56;
     if (slot != NULL)
-        data |= (uint64_t)slot->index << 32 | (uint32_t)slot->generation;
+        data |= (uint64_t)slot->index << 32 | (uint32_t)(what == WATCH_SLOT_INIT ? slot->nest : slot->generation);
     return epoll_ctl(broker->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = events, .data.u64 = data});
 }
 
@@ -86,7 +87,7 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
 
     if (what >= WATCH_SLOT_INIT) {
         slot = &broker->slots[index];
-        if ((uint32_t)slot->generation != (uint32_t)event->data.u64)
+        if ((uint32_t)(what == WATCH_SLOT_INIT ? slot->nest : slot->generation) != (uint32_t)event->data.u64)
             return; /* of the slot's sandbox before this one */
     }
     switch (what) {
@@ -230,7 +231,8 @@ static int plan_environments(struct broker *broker, struct error *err)
     for (uint32_t i = 0; i < config->environment_count; i++) {
         struct environment *env = &broker->environments[broker->environment_count++];
         *env = (struct environment){
-            .config = &config->environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE, .zygote = MAKER_NONE};
+            .config = &config->environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE,
+            .zygote = MAKER_NONE, .inventory = -1};
         env->slot_count = (uint32_t)slots_needed(config, env->config);
         for (uint32_t place = 0; place < env->slot_count; place++) {
             slots[place].environment = env;
@@ -249,6 +251,8 @@ static int prepare(struct broker *broker, struct error *err)
     sigset_t set;
     if (geteuid() != 0)
         return error_set(err, 0, "needs root to make sandboxes (namespaces, cgroups, user ids); start it with sudo");
+    if (inner_root(broker->config, err) != 0)
+        return -1;
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return error_set(err, errno, "prctl");
     signal(SIGPIPE, SIG_IGN);
@@ -282,8 +286,11 @@ static void finish(struct broker *broker)
 
 static void release(struct broker *broker)
 {
-    for (uint32_t i = 0; i < broker->environment_count; i++)
+    for (uint32_t i = 0; i < broker->environment_count; i++) {
         environment_plan_free(&broker->environments[i].plan);
+        if (broker->environments[i].inventory >= 0)
+            close(broker->environments[i].inventory);
+    }
     broker->environment_count = 0;
     free(broker->slots);
     broker->slots = NULL;

@@ -9,13 +9,7 @@
 /* Serves until SIGTERM or SIGINT. Returns the exit status, or -1 with `err` where it could not start. */
 int broker_serve(const struct config *config, struct error *err);
 
-struct run_request {
-    const char *code;
-    size_t code_size;
-    double timeout; /* seconds */
-    size_t environment; /* index in the settings */
-    bool json;      /* print the API's answer instead of the program's own output */
-};
+struct run_request; /* runner/runner.h */
 
 enum { RUN_STATUS_TIMEOUT = 124, RUN_STATUS_FAILED = 125, RUN_STATUS_SIGNAL = 128 };
 

@@ -34,7 +34,6 @@ static const struct {
     [KILL] = {"", "cgroup.kill", "cgroup.kill", O_WRONLY, false}, /* Linux 5.14 */
 };
 
-#define CGROUP_MOUNT "/sys/fs/cgroup"
 #define LEAF "hatchery-service" /* see make_room() */
 
 static const char *const needed[] = {"memory", "pids", "cpu", "cpuacct"};
@@ -44,6 +43,16 @@ static bool has_word(const char *list, const char *word)
     size_t n = strlen(word);
     for (const char *p = list; (p = strstr(p, word)) != NULL; p += n)
         if ((p == list || p[-1] == ',' || p[-1] == ' ') && (p[n] == '\0' || p[n] == ',' || p[n] == ' ' || p[n] == '\n'))
+            return true;
+    return false;
+}
+
+bool cgroup_is_needed(const char *list, size_t size)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)size, list);
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (has_word(text, needed[i]))
             return true;
     return false;
 }
@@ -132,6 +141,13 @@ static void add_hierarchy(struct cgroup_tree *tree, const char *controllers, con
     tree->count++;
 }
 
+/* A container's own mounts are below those of cgroup_mount_fresh(), but still in the list. */
+static bool is_covered(int mount_id, const char *point)
+{
+    struct statx now;
+    return statx(AT_FDCWD, point, 0, STATX_MNT_ID, &now) != 0 || (now.stx_mask & STATX_MNT_ID && now.stx_mnt_id != (uint64_t)mount_id);
+}
+
 static int find_v1(struct cgroup_tree *tree, struct error *err)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -141,9 +157,10 @@ static int find_v1(struct cgroup_tree *tree, struct error *err)
         return error_set(err, errno, "cgroup: /proc/self/mountinfo");
     while (getline(&line, &size, file) > 0) {
         char root[1024], point[1024], type[64], options[1024];
+        int id;
         const char *dash = strstr(line, " - ");
-        if (dash == NULL || sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
-            sscanf(dash, " - %63s %*s %1023s", type, options) != 2)
+        if (dash == NULL || sscanf(line, "%d %*s %*s %1023s %1023s", &id, root, point) != 3 ||
+            sscanf(dash, " - %63s %*s %1023s", type, options) != 2 || strncmp(type, "cgroup", 6) != 0 || is_covered(id, point))
             continue;
         char found[64] = "";
         for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)

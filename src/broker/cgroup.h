@@ -31,6 +31,8 @@ struct cgroup_usage {
     uint64_t processes_refused; /* forks that the pids controller refused */
 };
 
+#define CGROUP_MOUNT "/sys/fs/cgroup"
+
 enum { CGROUP_HIERARCHIES_MAX = 6, CGROUP_FILES_MAX = 10 };
 
 struct cgroup_tree {
@@ -52,6 +54,12 @@ struct cgroup {
     int files[CGROUP_FILES_MAX]; /* counters, see cgroup.c */
     int oom_event;               /* v1: becomes readable when memory runs out; -1 on v2, where the kernel kills all */
 };
+
+/* Mounts every hierarchy that we need anew over CGROUP_MOUNT, in a mount and cgroup namespace of our own. 0, or -1 with `err`. */
+int cgroup_mount_fresh(struct error *err);
+
+/* Is one of the controllers of a list ("cpu,cpuacct", `size` bytes) one that we need? */
+bool cgroup_is_needed(const char *list, size_t size);
 
 /* Finds the hierarchies, removes what dead services left, makes the service's own group. On v2 this may move the
  * processes of the group it was started in into a leaf of it ("no internal processes"), until cgroup_tree_close().

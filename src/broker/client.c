@@ -72,10 +72,25 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
     return true;
 }
 
+static bool flush_environment(struct broker *broker, struct environment *env)
+{
+    struct message_environment state = {.head = {.type = MESSAGE_ENVIRONMENT, .slot = env->index}, .warm = env->warm};
+    if (!env->state_unsent)
+        return true;
+    memcpy(state.python, env->python, sizeof state.python);
+    if (!send_one(broker, &state, sizeof state, &env->inventory, env->inventory >= 0))
+        return false;
+    env->state_unsent = false;
+    return true;
+}
+
 void client_flush(struct broker *broker)
 {
     if (broker->client_channel < 0)
         return;
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        if (!flush_environment(broker, &broker->environments[i]))
+            return;
     for (uint32_t i = 0; i < broker->slot_count; i++)
         if (!flush_slot(broker, &broker->slots[i]))
             return;
@@ -191,6 +206,9 @@ int client_start_front(struct broker *broker, struct error *err)
         client_stop(broker);
         return -1;
     }
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        broker->environments[i].state_unsent = broker->environments[i].python[0] != '\0';
+    client_flush(broker);
     supply_fill_all(broker);
     return 0;
 }

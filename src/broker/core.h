@@ -16,7 +16,7 @@ enum slot_state {
     SLOT_FORKING,     /* the zygote forks the program into it, which seals itself and warms up */
     SLOT_READY,       /* handed to the client */
     SLOT_RUNNING,
-    SLOT_DYING,       /* over: the init is being killed with all that is left */
+    SLOT_DYING,       /* over: what is left of it is being killed */
     SLOT_QUARANTINED, /* could not be cleaned: never used again */
 };
 
@@ -32,8 +32,10 @@ struct slot {
     bool has_cgroup;
     bool announced; /* the zygote knows the cgroup's files */
 
-    pid_t init, program; /* children of ours; 0: none, or reaped */
+    pid_t init, program; /* children of ours; 0: none, or reaped. The init outlives a run that left nothing behind */
     int init_pidfd, program_pidfd;
+    uint64_t nest;   /* generation of the sandbox that the nest was made for; names the init in events */
+    bool nest_spent; /* the nest is not for another run: something may live in it, or its makers are gone */
     int job, out, err; /* the client's ends, until they are handed over; -1 */
 
     uint64_t made_at, deadline; /* CLOCK_MONOTONIC, ns; deadline 0: none */
@@ -64,6 +66,9 @@ struct environment {
     uint64_t since;             /* when they were started */
     uint64_t retry_at, backoff; /* when they are started again; 0: they run */
     bool served_once;           /* a first sandbox has become ready: the layers work here */
+    char python[32];            /* its version; "" before it was warm once */
+    int inventory;              /* what the zygote found installed, for the client; never read here; -1 */
+    bool state_unsent;          /* the client does not know yet whether it is warm */
 
     uint64_t fill_at;         /* when the pool is filled up again; 0: at the next occasion */
     uint32_t making_failures; /* in a row, up to a bound */
@@ -96,7 +101,7 @@ struct broker {
 };
 
 /* epoll data: what a descriptor is; of which environment and process, by its pid; or of which slot, and, from
- * WATCH_SLOT_INIT on, the low bits of the generation, against stale events. */
+ * WATCH_SLOT_INIT on, the low bits of the generation (of the nest, for its init), against stale events. */
 enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_MAKER, WATCH_MAKER_PID, WATCH_MAKER_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
 
 uint64_t now_ns(void);
@@ -127,6 +132,7 @@ void slot_program_says(struct broker *broker, struct slot *slot);
 void slot_program_ended(struct broker *broker, struct slot *slot);
 void slot_out_of_memory(struct broker *broker, struct slot *slot);
 void slot_init_ended(struct broker *broker, struct slot *slot);
+void slots_reclaim(struct environment *env); /* frees the slots whose last processes have died meanwhile */
 void slot_start(struct broker *broker, const struct message_run_start *start);
 void slot_kill_run(struct broker *broker, const struct message_run_kill *kill);
 void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now);

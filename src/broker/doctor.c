@@ -3,6 +3,8 @@
 #include "broker/doctor.h"
 #include "broker/broker.h"
 #include "broker/cgroup.h"
+#include "broker/inner_root.h"
+#include "runner/runner.h"
 #include "sandbox/seal.h"
 #include "sandbox/seccomp_policy.h"
 
@@ -62,6 +64,13 @@ static int probe_mounts(const struct config *config, char *detail)
     }
     snprintf(detail, DETAIL_MAX, "tmpfs, read-only bind mounts, pivot_root");
     return mkdir("/tmp/x", 0755) == 0 ? EPERM : 0; /* it must not take */
+}
+
+static int probe_proc(const struct config *config, char *detail)
+{
+    bool masked = inner_root_proc_is_masked();
+    snprintf(detail, DETAIL_MAX, "%s", masked ? "the container's own is covered in part, so programs see an empty one" : "programs see their own processes alone");
+    return masked ? EPERM : 0;
 }
 
 static int probe_cgroup(const struct config *config, char *detail)
@@ -127,12 +136,14 @@ static int probe_sandbox(const struct config *config, char *detail)
 {
     static const char code[] =
         "import os, sys\n"
-        "s = dict(l.split(':', 1) for l in open('/proc/self/status').read().splitlines() if ':' in l)\n"
-        "v = {k: s[k].strip() for k in ('Seccomp', 'NoNewPrivs', 'CapEff', 'CapPrm', 'CapBnd')}\n"
-        "ok = v['Seccomp'] == '2' and v['NoNewPrivs'] == '1' and all(int(v[k], 16) == 0 for k in v if k[0] == 'C')\n"
+        "import ctypes\n"
+        "libc = ctypes.CDLL(None)\n"
+        "head, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()\n"
+        "ok = libc.prctl(21) == 2 and libc.prctl(39, 0, 0, 0, 0) == 1\n" /* PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS */
+        "ok = ok and libc.capget(head, data) == 0 and not any(data) and not any(libc.prctl(23, c) == 1 for c in range(64))\n"
         "ok = ok and os.getuid() == 1000 and os.listdir('.') == ['main.py'] and os.uname().nodename == 'sandbox'\n"
         "sys.exit(0 if ok else 1)\n";
-    const struct run_request request = {.code = code, .code_size = sizeof code - 1, .timeout = 5};
+    const struct run_request request = {.request = {.code = {code, sizeof code - 1}, .timeout = 5}};
     struct error err;
     int status = broker_run(config, &request, &err);
     if (status != 0) {
@@ -148,6 +159,7 @@ static const struct probe probes[] = {
     {"capabilities", "run it as root with CAP_SYS_ADMIN, or give the container what docs/isolation.md lists", true, probe_capabilities},
     {"namespaces", "sysctl user.max_user_namespaces=10000; in a container: a seccomp profile that allows unshare", true, probe_namespaces},
     {"mounts", "Linux 5.12 or newer; in a container: a seccomp and AppArmor profile that allow mount", true, probe_mounts},
+    {"proc", "for programs that read /proc/self: docker run --security-opt systempaths=unconfined", false, probe_proc},
     {"cgroup", "run it as root, or under systemd with Delegate=yes", true, probe_cgroup},
     {"seccomp", "a kernel with CONFIG_SECCOMP_FILTER", true, probe_seccomp},
     {"landlock", "Linux 5.13 or newer with lsm=landlock on the kernel command line", false, probe_landlock},
@@ -190,6 +202,9 @@ static void print_json_string(FILE *out, const char *text)
 int doctor_report(const struct config *config, bool json, FILE *out)
 {
     bool complete = true;
+    struct error err;
+    if (inner_root(config, &err) != 0) /* what it could not get shows below, too */
+        fprintf(stderr, "hatchery doctor: %s\n", err.text);
     if (json)
         fputs("{\"layers\":[", out);
     for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) {

@@ -6,6 +6,7 @@
  *                        `-- exec --> zygote
  */
 #include "broker/environment.h"
+#include "broker/inner_root.h"
 #include "broker/process.h"
 #include "common/channel.h"
 #include "sandbox/seccomp_policy.h"
@@ -176,13 +177,10 @@ static void keep_fds(int channel, int seccomp, int output)
 
 static _Noreturn void exec_incubator(const struct launcher *launcher)
 {
-    char workspace[24], files[24];
     int binary = fcntl(launcher->plan->incubator_binary, F_DUPFD_CLOEXEC, 128);
     keep_fds(launcher->incubator_channel, launcher->plan->seccomp, launcher->output);
     close(FD_SECCOMP);
-    snprintf(workspace, sizeof workspace, "%lld", (long long)launcher->plan->config->limit_workspace);
-    snprintf(files, sizeof files, "%lld", (long long)launcher->plan->config->limit_files);
-    char *argv[] = {"hatchery-incubator", "3", workspace, files, NULL};
+    char *argv[] = {"hatchery-incubator", "3", inner_root_proc_is_masked() ? "no-proc" : "proc", NULL};
     char *envp[] = {NULL};
     syscall(SYS_execveat, binary, "", argv, envp, AT_EMPTY_PATH);
     _exit(121);
@@ -206,8 +204,8 @@ static _Noreturn void exec_zygote(const struct launcher *launcher)
 {
     const struct config_environment *config = launcher->plan->config;
     char settings[128];
-    snprintf(settings, sizeof settings, "%d %lld %lld %lld %d", PROGRAM_UID, (long long)config->limit_open_files,
-             (long long)config->limit_processes, (long long)config->limit_workspace, FD_SECCOMP);
+    snprintf(settings, sizeof settings, "%d %lld %lld %lld %lld %d", PROGRAM_UID, (long long)config->limit_open_files,
+             (long long)config->limit_processes, (long long)config->limit_workspace, (long long)config->limit_files, FD_SECCOMP);
     keep_fds(launcher->zygote_channel, launcher->plan->seccomp, launcher->output);
     char *argv[] = {launcher->plan->interpreter, "-c", (char *)boot_source, "3", settings, config->preload, NULL};
     execve(launcher->plan->interpreter, argv, program_environment);

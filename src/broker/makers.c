@@ -123,6 +123,8 @@ void environment_lose(struct broker *broker, struct environment *env, const char
         broker_fail(broker, &err);
         return;
     }
+    env->state_unsent = true;
+    client_flush(broker);
     uint64_t now = now_ns();
     bool lived = now - env->since > BACKOFF_MAX_NS;
     env->backoff = lived || env->backoff == 0 ? BACKOFF_MIN_NS : env->backoff * 2;
@@ -144,8 +146,17 @@ static void zygote_warm(struct broker *broker, struct environment *env, struct m
         return;
     }
     env->warm = true;
+    memcpy(env->python, message->zygote_warm.version, sizeof env->python);
+    if (message->fd_count == 1) {
+        if (env->inventory >= 0)
+            close(env->inventory);
+        env->inventory = message->fds[0];
+        message->fds[0] = -1;
+    }
+    env->state_unsent = true;
     log_event(LOG_INFO, "environment.warm", LOG_S("environment", env->config->name),
               LOG_S("python", message->zygote_warm.version), LOG_T("took", (double)(now_ns() - env->since) / 1e9));
+    client_flush(broker);
     supply_fill(broker, env);
 }
 

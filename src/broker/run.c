@@ -41,7 +41,7 @@ static int start_runner(struct broker *broker, struct error *err)
 int broker_run(const struct config *config, const struct run_request *request, struct error *err)
 {
     struct config one = *config; /* borrows the strings */
-    one.environments[0] = config->environments[request->environment];
+    one.environments[0] = config->environments[request->request.environment];
     one.environment_count = 1;
     one.environments[0].pool = one.concurrency = 1;
     struct broker broker = {.config = &one, .client_start = start_runner, .client_data = (void *)request, .listen_fd = -1};

@@ -1,5 +1,6 @@
 /* serve.c: broker_serve(): the listening socket, and the broker with the front as its client. */
 #include "broker/broker.h"
+#include "broker/container_init.h"
 #include "broker/core.h"
 #include "common/log.h"
 
@@ -57,6 +58,8 @@ static int open_listener(const char *address, struct error *err)
 int broker_serve(const struct config *config, struct error *err)
 {
     struct broker broker = {.config = config, .client_start = client_start_front};
+    if (container_init(err) != 0)
+        return -1;
     broker.listen_fd = open_listener(config->listen, err);
     if (broker.listen_fd < 0)
         return -1;

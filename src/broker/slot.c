@@ -22,6 +22,7 @@ enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
 #define DYING_DEADLINE_NS 5000000000ULL
+#define LAST_BREATH_NS 20000000ULL
 #define CPU_POLL_MIN_NS 1000000ULL
 
 static struct slot *slot_named(struct broker *broker, const struct message_head *head)
@@ -112,33 +113,6 @@ static void make_failed(struct broker *broker, struct slot *slot, int error, con
     env->fill_at = env->make_again_at = now_ns() + (MAKING_BACKOFF_NS << env->making_failures);
 }
 
-void slot_make(struct broker *broker, struct slot *slot)
-{
-    struct error err;
-    slot->generation = ++broker->generation;
-    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = false;
-    slot->kill_reason = slot->oom_checks = 0;
-    slot->setup_ns = slot->started_at = slot->ended_at = 0;
-    slot->made_at = now_ns();
-    slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
-    if (prepare_cgroup(broker, slot, &err) != 0) {
-        if (!slot->environment->served_once)
-            broker_fail(broker, &err);
-        else
-            make_failed(broker, slot, err.code, err.text);
-        slot->deadline = 0;
-        return;
-    }
-    struct message_nest_make make_nest = {.head = head_for_maker(slot, MESSAGE_NEST_MAKE)};
-    if ((!slot->announced && announce(slot) != 0) ||
-        channel_send(slot->environment->incubator.channel, &make_nest, sizeof make_nest, NULL, 0) != 0) {
-        environment_lose(broker, slot->environment, "its channel broke");
-        return;
-    }
-    slot->state = SLOT_NESTING;
-    slot->nest_pending = true;
-}
-
 static int make_pipes(struct slot *slot, int theirs[3])
 {
     int job[2], out[2], err[2];
@@ -165,6 +139,63 @@ static int make_pipes(struct slot *slot, int theirs[3])
 }
 
 static void kill_all(struct slot *slot);
+
+/* Asks for a program in the slot's nest. */
+static void fork_program(struct broker *broker, struct slot *slot)
+{
+    int theirs[3] = {-1, -1, -1};
+    struct message_program_fork fork_program = {.head = head_for_maker(slot, MESSAGE_PROGRAM_FORK)};
+    bool sent = false;
+    if (make_pipes(slot, theirs) == 0 && broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
+        const int fds[4] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2]};
+        sent = channel_send(slot->environment->zygote.channel, &fork_program, sizeof fork_program, fds, 4) == 0;
+    }
+    int error = errno;
+    for (int i = 0; i < 3; i++)
+        close_fd(&theirs[i]);
+    slot->state = SLOT_FORKING;
+    slot->fork_pending = sent;
+    if (!sent) {
+        make_failed(broker, slot, error, "descriptors of a sandbox");
+        slot_abandon(broker, slot);
+    }
+}
+
+void slot_make(struct broker *broker, struct slot *slot)
+{
+    struct error err;
+    slot->generation = ++broker->generation;
+    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = false;
+    slot->kill_reason = slot->oom_checks = 0;
+    slot->setup_ns = slot->started_at = slot->ended_at = 0;
+    slot->made_at = now_ns();
+    slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
+    if (prepare_cgroup(broker, slot, &err) != 0) {
+        if (!slot->environment->served_once)
+            broker_fail(broker, &err);
+        else
+            make_failed(broker, slot, err.code, err.text);
+        slot->deadline = 0;
+        return;
+    }
+    if (!slot->announced && announce(slot) != 0) {
+        environment_lose(broker, slot->environment, "its channel broke");
+        return;
+    }
+    if (slot->init != 0) { /* the nest of the run before, which left nothing in it */
+        fork_program(broker, slot);
+        return;
+    }
+    struct message_nest_make make_nest = {.head = head_for_maker(slot, MESSAGE_NEST_MAKE)};
+    if (channel_send(slot->environment->incubator.channel, &make_nest, sizeof make_nest, NULL, 0) != 0) {
+        environment_lose(broker, slot->environment, "its channel broke");
+        return;
+    }
+    slot->nest = slot->generation;
+    slot->nest_spent = false;
+    slot->state = SLOT_NESTING;
+    slot->nest_pending = true;
+}
 
 void slot_nest_made(struct broker *broker, struct environment *env, struct message *message)
 {
@@ -198,23 +229,12 @@ void slot_nest_made(struct broker *broker, struct environment *env, struct messa
         kill_all(slot);
         return;
     }
-    int theirs[3] = {-1, -1, -1};
-    struct message_program_fork fork_program = {.head = head_for_maker(slot, MESSAGE_PROGRAM_FORK)};
-    bool sent = false;
-    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) == 0 && make_pipes(slot, theirs) == 0 &&
-        broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
-        const int fds[4] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2]};
-        sent = channel_send(env->zygote.channel, &fork_program, sizeof fork_program, fds, 4) == 0;
-    }
-    int error = errno;
-    for (int i = 0; i < 3; i++)
-        close_fd(&theirs[i]);
-    slot->state = SLOT_FORKING;
-    slot->fork_pending = sent;
-    if (!sent) {
-        make_failed(broker, slot, error, "descriptors of a sandbox");
+    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) != 0) {
+        make_failed(broker, slot, errno, "descriptors of a sandbox");
         slot_abandon(broker, slot);
+        return;
     }
+    fork_program(broker, slot);
 }
 
 void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message)
@@ -284,6 +304,7 @@ void slot_program_says(struct broker *broker, struct slot *slot)
  * kernel's lock on all cgroups, which whoever moves between them may hold for milliseconds. */
 static void kill_all(struct slot *slot)
 {
+    slot->nest_spent = true;
     if (slot->has_cgroup && cgroup_population(&slot->cgroup) > CROWD)
         cgroup_kill(&slot->cgroup);
     if (slot->init_pidfd >= 0)
@@ -352,6 +373,8 @@ void slot_out_of_memory(struct broker *broker, struct slot *slot)
     slot->deadline = now_ns() + OOM_CHECK_NS;
 }
 
+static void recycle(struct broker *broker, struct slot *slot);
+
 void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
 {
     struct cgroup_usage usage;
@@ -384,6 +407,13 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
     } else if (slot->state == SLOT_FORKING) {
         make_failed(broker, slot, ETIMEDOUT, "the program did not become ready in time");
         slot_abandon(broker, slot);
+    } else if (slot->state == SLOT_DYING && !slot->nest_spent) {
+        if (cgroup_population(&slot->cgroup) == 0) {
+            recycle(broker, slot);
+        } else {
+            slot->deadline = now + DYING_DEADLINE_NS;
+            kill_all(slot);
+        }
     } else if (slot->state == SLOT_DYING || slot->state == SLOT_RUNNING) {
         /* SIGKILL was sent and something still lives: the kernel holds it. Not ours to wait for. */
         log_event(LOG_ERROR, "sandbox.quarantined", LOG_I("slot", slot->index), LOG_S("error", "its processes do not die"));
@@ -442,7 +472,8 @@ static void judge(struct broker *broker, struct slot *slot)
     client_flush(broker);
 }
 
-static void recycle(struct broker *broker, struct slot *slot)
+/* Nothing of the run is left: the slot is free for another. */
+static void release(struct slot *slot)
 {
     close_ends(slot);
     slot->deadline = 0;
@@ -458,11 +489,36 @@ static void recycle(struct broker *broker, struct slot *slot)
         slot->has_cgroup = false;
     }
     slot->state = SLOT_FREE;
+}
+
+static void recycle(struct broker *broker, struct slot *slot)
+{
+    release(slot);
     supply_fill(broker, slot->environment);
+}
+
+void slots_reclaim(struct environment *env)
+{
+    for (uint32_t i = 0; i < env->slot_count; i++) {
+        struct slot *slot = &env->slots[i];
+        if (slot->state == SLOT_DYING && !slot->nest_spent && cgroup_population(&slot->cgroup) == 0)
+            release(slot);
+    }
+}
+
+/* Has the program, which may not be reaped yet, ended? Its holder, and whom else it left in its process group, then go the
+ * same way: as long as it is not reaped, the group's number is its own. */
+static void end_group(const struct slot *slot)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)slot->program, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid == slot->program)
+        kill(-slot->program, SIGKILL);
 }
 
 void slot_program_ended(struct broker *broker, struct slot *slot)
 {
+    if (slot->program != 0)
+        end_group(slot);
     if (slot->program == 0 || waitpid(slot->program, &slot->wait_status, WNOHANG | __WALL) != slot->program)
         return;
     close_fd(&slot->program_pidfd); /* leaves epoll with it: nobody else has this descriptor */
@@ -484,11 +540,15 @@ void slot_program_ended(struct broker *broker, struct slot *slot)
         if (slot->ended_at == 0)
             slot->ended_at = now_ns();
         slot->state = SLOT_DYING;
-        slot->deadline = now_ns() + DYING_DEADLINE_NS;
-        /* Only our own are left: nothing can write to the pipes any more, so the answer need not wait for its end. */
-        if (cgroup_population(&slot->cgroup) <= CGROUP_OWN_PROCESSES)
+        /* Only our own are left: nothing can write to the pipes any more, so the answer need not wait for its end, and
+         * when it has ended, too, the nest is as it was made. */
+        const bool alone = cgroup_population(&slot->cgroup) <= CGROUP_OWN_PROCESSES;
+        slot->deadline = now_ns() + (alone && !slot->nest_spent ? LAST_BREATH_NS : DYING_DEADLINE_NS);
+        if (alone)
             judge(broker, slot);
-        kill_all(slot);
+        if (!alone || slot->nest_spent)
+            kill_all(slot);
+        supply_fill(broker, slot->environment);
     }
     if (slot->init == 0 && slot->state == SLOT_DYING)
         slot_init_ended(broker, slot);
@@ -536,11 +596,19 @@ void slots_forget_makers(struct broker *broker, struct environment *env)
 {
     for (uint32_t i = 0; i < env->slot_count; i++) {
         struct slot *slot = &env->slots[i];
+        const bool nest_kept = !slot->nest_spent;
         slot->announced = slot->nest_pending = slot->fork_pending = false;
-        if (slot->state == SLOT_NESTING || slot->state == SLOT_FORKING)
+        slot->nest_spent = true; /* nobody can enter it any more */
+        if (slot->state == SLOT_FREE) {
+            process_end(&slot->init, &slot->init_pidfd);
+        } else if (slot->state == SLOT_NESTING || slot->state == SLOT_FORKING) {
             slot_abandon(broker, slot);
-        else if (slot->state == SLOT_DYING && slot->init == 0)
+        } else if (slot->state == SLOT_DYING && slot->init == 0) {
             slot_init_ended(broker, slot); /* it waited for an answer that nobody gives any more */
+        } else if (slot->state == SLOT_DYING && nest_kept) {
+            slot->deadline = now_ns() + DYING_DEADLINE_NS;
+            kill_all(slot);
+        }
     }
 }
 

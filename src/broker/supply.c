@@ -4,6 +4,20 @@
 enum { MAKING_MAX = 8 };
 #define FILL_DELAY_NS 1500000ULL
 
+/* One that has a nest already, if there is any. */
+static struct slot *free_slot(struct environment *env)
+{
+    struct slot *found = NULL;
+    for (uint32_t i = 0; i < env->slot_count; i++) {
+        struct slot *slot = &env->slots[i];
+        if (slot->state == SLOT_FREE && slot->init != 0)
+            return slot;
+        if (slot->state == SLOT_FREE && found == NULL)
+            found = slot;
+    }
+    return found;
+}
+
 void supply_fill(struct broker *broker, struct environment *env)
 {
     uint32_t ready = 0, making = 0;
@@ -11,17 +25,16 @@ void supply_fill(struct broker *broker, struct environment *env)
         return;
     if (env->making_failures > 0 && now_ns() < env->make_again_at)
         return;
+    slots_reclaim(env);
     for (uint32_t i = 0; i < env->slot_count; i++) {
         ready += env->slots[i].state == SLOT_READY;
         making += env->slots[i].state == SLOT_NESTING || env->slots[i].state == SLOT_FORKING;
     }
-    for (uint32_t i = 0; i < env->slot_count && env->warm && !broker->failed; i++) {
-        if (ready + making >= (uint64_t)env->config->pool || making >= MAKING_MAX)
-            return;
-        if (env->slots[i].state == SLOT_FREE) {
-            slot_make(broker, &env->slots[i]);
-            making++;
-        }
+    struct slot *slot;
+    while (ready + making < (uint64_t)env->config->pool && making < MAKING_MAX && env->warm && !broker->failed &&
+           (slot = free_slot(env)) != NULL) {
+        slot_make(broker, slot);
+        making++;
     }
 }
 

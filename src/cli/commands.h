@@ -19,6 +19,7 @@ struct command {
     const char *text;      /* what --help teaches */
     const struct cli_option *options;
     bool sandboxes;        /* it makes sandboxes, for which the kernel wants a real root */
+    bool operands_last; /* what follows the first operand is one, too, whatever it looks like */
     bool settings;         /* it takes every setting as an option, too */
     const char *log_level; /* its default where that is not the setting's own */
     int (*main)(const struct command *self, int argc, char **argv);

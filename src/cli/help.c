@@ -1,5 +1,6 @@
 /* help.c: `hatchery help` and every --help. The settings' part comes from their table. */
 #include "cli/commands.h"
+#include "sandbox/container_profile.h"
 
 #include <string.h>
 
@@ -136,6 +137,10 @@ static int help_main(const struct command *self, int argc, char **argv)
     }
     if (strcmp(topic, "settings.mdoc") == 0) {
         help_settings_mdoc(stdout);
+        return command_finish(self, EXIT_STATUS_OK);
+    }
+    if (strcmp(topic, "seccomp.json") == 0) {
+        container_profile_print(stdout);
         return command_finish(self, EXIT_STATUS_OK);
     }
     for (size_t i = 0; commands[i] != NULL; i++) {

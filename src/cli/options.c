@@ -116,7 +116,7 @@ int options_parse(struct options *options, const struct command *command, int ar
     list_options(command, longs, names);
     opterr = 0;
     optind = 0; /* glibc: start anew */
-    while ((value = getopt_long(argc, argv, ":h", longs, &which)) != -1) {
+    while ((value = getopt_long(argc, argv, command->operands_last ? "+:h" : ":h", longs, &which)) != -1) {
         if (value == 'h') {
             value = VALUE_HELP;
         } else if (value == ':') {

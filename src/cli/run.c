@@ -1,9 +1,11 @@
 /* run.c: `hatchery run`: one program in the sandbox that the service would use, without the service. */
 #include "broker/broker.h"
 #include "cli/commands.h"
+#include "runner/runner.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OPTION_CONFIG, OPTION_TIMEOUT, OPTION_JSON, OPTION_ENVIRONMENT };
@@ -32,7 +34,7 @@ static char *read_all(FILE *stream, const char *name, size_t most, size_t *size,
             break;
         }
         if (used > most) {
-            error_set(err, 0, "%s: the program is larger than max-body (%zu bytes)", name, most);
+            error_set(err, 0, "%s: it is larger than max-body (%zu bytes)", name, most);
             break;
         }
         if (n == 0) {
@@ -71,13 +73,13 @@ static int read_timeout(const char *text, const struct config *config, double *t
     return 0;
 }
 
-static int read_environment(const char *name, const struct config *config, size_t *environment, struct error *err)
+static int read_environment(const char *name, const struct config *config, uint32_t *environment, struct error *err)
 {
     char names[ERROR_TEXT_MAX] = "";
     *environment = 0;
     if (name == NULL)
         return 0;
-    for (size_t i = 0; i < config->environment_count; i++) {
+    for (uint32_t i = 0; i < config->environment_count; i++) {
         if (strcmp(config->environments[i].name, name) == 0) {
             *environment = i;
             return 0;
@@ -88,19 +90,46 @@ static int read_environment(const char *name, const struct config *config, size_
     return error_set(err, 0, "--environment: there is no environment \"%.64s\"; there are: %s", name, names);
 }
 
+/* Our own standard input is the program's, where it is a file or a pipe. A terminal is not: what is typed there has no end,
+ * and a program gets all of its input at its start. */
+static int read_input(const struct config *config, struct string_view *text, struct error *err)
+{
+    struct stat st;
+    if (fstat(STDIN_FILENO, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+        return 0;
+    text->data = read_all(stdin, "standard input", (size_t)config->max_body, &text->size, err);
+    return text->data != NULL ? 0 : -1;
+}
+
+static int set_arguments(struct execute_request *request, char **operands, struct error *err)
+{
+    size_t count = 0;
+    while (operands[count] != NULL)
+        count++;
+    struct string_view *args = calloc(count + 1, sizeof *args);
+    if (args == NULL)
+        return error_set(err, errno, "arguments");
+    for (size_t i = 0; i < count; i++)
+        args[i] = (struct string_view){operands[i], strlen(operands[i])};
+    request->args = (struct field_list){args, count};
+    return 0;
+}
+
 static int run_program(const struct options *options, const struct config *config, struct error *err)
 {
-    struct run_request request = {.json = options->values[OPTION_JSON] != NULL};
-    if (read_timeout(options->values[OPTION_TIMEOUT], config, &request.timeout, err) != 0)
-        return -1;
-    if (read_environment(options->values[OPTION_ENVIRONMENT], config, &request.environment, err) != 0)
-        return -1;
-    char *code = read_program(options->operands[0], config, &request.code_size, err);
-    if (code == NULL)
-        return -1;
-    request.code = code;
-    int status = broker_run(config, &request, err);
-    free(code);
+    struct run_request run = {.json = options->values[OPTION_JSON] != NULL};
+    struct execute_request *request = &run.request;
+    const char *path = options->operands[0];
+    int status = -1;
+    if (read_timeout(options->values[OPTION_TIMEOUT], config, &request->timeout, err) == 0 &&
+        read_environment(options->values[OPTION_ENVIRONMENT], config, &request->environment, err) == 0 &&
+        set_arguments(request, options->operands + 1, err) == 0 &&
+        (request->code.data = read_program(path, config, &request->code.size, err)) != NULL &&
+        (strcmp(path, "-") == 0 || read_input(config, &request->stdin_text, err) == 0))
+        status = broker_run(config, &run, err);
+    free((char *)request->code.data);
+    free((char *)request->stdin_text.data);
+    execute_request_free(request);
     return status;
 }
 
@@ -116,7 +145,7 @@ static int run_main(const struct command *self, int argc, char **argv)
     } else if (options.help) {
         help_command(self, stdout);
         status = command_finish(self, EXIT_STATUS_OK);
-    } else if (options.operand_count != 1) {
+    } else if (options.operand_count == 0) {
         error_set(&err, 0, "give one file to run, or - for standard input");
         command_fail(self, status, &err);
     } else if (options_load(&options, options.values[OPTION_CONFIG], &config, &err) != 0) {
@@ -133,15 +162,18 @@ static int run_main(const struct command *self, int argc, char **argv)
 
 const struct command command_run = {
     .name = "run",
-    .arguments = "FILE|-",
+    .arguments = "FILE|- [ARGUMENT...]",
+    .operands_last = true,
     .summary = "run one program in the sandbox, without the service",
     .text = "Runs FILE (- is standard input) as main.py in the sandbox that the service uses.\n"
-            "Standard output, standard error and the exit status are the program's own.\n"
+            "Standard output, standard error and the exit status are the program's own; so are\n"
+            "the arguments after FILE, and standard input where it is a file or a pipe.\n"
             "Otherwise: 124 when its time was up, 128 plus the number of the signal that ended\n"
             "it, 125 when hatchery itself failed.\n"
             "\n"
             "  echo 'print(6 * 7)' | hatchery run -\n"
-            "  hatchery run --timeout 2 --json main.py\n",
+            "  hatchery run --timeout 2 --json main.py\n"
+            "  hatchery run main.py --verbose 3 < input.txt\n",
     .options =
         (const struct cli_option[]){
             {"timeout", "SECONDS", "wall-clock limit; default: default-timeout", OPTION_TIMEOUT},

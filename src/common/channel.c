@@ -18,6 +18,7 @@ static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_ZYGOTE_WARM] = sizeof(struct message_zygote_warm),
     [MESSAGE_PROGRAM_FORK] = sizeof(struct message_program_fork),
     [MESSAGE_PROGRAM_FORKED] = sizeof(struct message_program_forked),
+    [MESSAGE_ENVIRONMENT] = sizeof(struct message_environment),
 };
 
 int channel_pair(int pair[2], int flags)

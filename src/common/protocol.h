@@ -6,7 +6,7 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       SANDBOX_READY, SANDBOX_GONE, RUN_ENDED
+ *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_GONE, RUN_ENDED
  *   front > broker       RUN_START, RUN_KILL
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
@@ -34,6 +34,7 @@ enum message_type {
     MESSAGE_ZYGOTE_WARM,
     MESSAGE_PROGRAM_FORK,
     MESSAGE_PROGRAM_FORKED,
+    MESSAGE_ENVIRONMENT,
     MESSAGE_TYPE_COUNT
 };
 
@@ -45,8 +46,18 @@ struct message_head {
 
 /* --- broker <-> front ------------------------------------------------------------------------------------- */
 
+/* An environment is warm, or is not any more. Descriptor, where it is known: [0] its inventory, a memory file that its own
+ * interpreter wrote, to be read once: lines "m NAME" (a module that can be imported) and "p NAME VERSION" (an installed
+ * distribution), each kind sorted. Sent to a new front for every environment that was warm once. */
+struct message_environment {
+    struct message_head head; /* slot: the environment's index in the settings */
+    uint32_t warm;            /* 0 or 1 */
+    uint32_t reserved;
+    char python[32]; /* "3.11.2" */
+};
+
 /* A warm sealed sandbox waits for a program. Descriptors, all non-blocking, all now the front's:
- *   [0] job: SOCK_STREAM socket; write one struct job_head, then the code; then close
+ *   [0] job: SOCK_STREAM socket; write one struct job_head and what it announces; then close
  *   [1] read end of the program's standard output   [2] of its standard error */
 struct message_sandbox_ready {
     struct message_head head;
@@ -111,11 +122,15 @@ struct message_run_ended {
 
 enum { JOB_MAGIC = 0x4a4f4231 /* "JOB1" */ };
 
-/* First bytes on the job socket; `code_size` bytes of source follow. */
+/* First bytes on the job socket. Then follow, each of the size that is told here: the code; the arguments and the
+ * environment variables ("NAME=VALUE"), each text ended by a NUL; standard input. The client has checked all of it;
+ * what does not fit ends the sandbox. */
 struct job_head {
     uint32_t magic;
     uint32_t reserved;
     uint64_t code_size;
+    uint64_t args_size, env_size;
+    uint64_t stdin_size; /* 0: the program's standard input is empty */
 };
 
 /* --- broker <-> incubator, broker <-> zygote --------------------------------------------------------------- */
@@ -140,7 +155,8 @@ struct message_nest_made {
     char what[64]; /* on failure: the step that failed */
 };
 
-/* The environment has imported what it preloads, has one thread and can fork. */
+/* The environment has imported what it preloads, has one thread and can fork. Descriptor, or none: [0] its inventory, see
+ * message_environment. */
 struct message_zygote_warm {
     struct message_head head;
     int32_t error; /* 0, or the warm-up failed: `what` says how */

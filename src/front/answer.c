@@ -80,6 +80,8 @@ static void limit_line(const struct run *run, const struct message_run_ended *en
                  limit);
         break;
     case RUN_EXITED:
+        snprintf(line, LINE_MAX, "%s", run->hint);
+        break;
     case RUN_SIGNALED:
     case RUN_CANCELLED:
     case RUN_FAILED:
@@ -140,7 +142,7 @@ static void write_usage(struct buffer *out, const struct run *run, const struct 
                  {",\"cpu_system\":", end->cpu_system_ns},
                  {",\"wall\":", end->wall_ns},
                  {",\"queued\":", run->started_ns - run->received_ns},
-                 {",\"setup\":", run->sandbox->setup_ns}};
+                 {",\"setup\":", run->sandbox != NULL ? run->sandbox->setup_ns : 0}};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         buffer_text(out, times[i].name);
         json_write_seconds(out, times[i].ns);

@@ -133,6 +133,7 @@ static int apply_landlock(struct error *err)
 /* What libuv, jansson, malloc, the clock and our own I/O need. */
 static const int allowed[] = {
     SCMP_SYS(read),         SCMP_SYS(readv),
+    SCMP_SYS(pread64),
     SCMP_SYS(recvfrom),     SCMP_SYS(recvmsg),
     SCMP_SYS(write),        SCMP_SYS(writev),
     SCMP_SYS(sendto),       SCMP_SYS(sendmsg),
@@ -163,7 +164,7 @@ static const int allowed[] = {
 
 static int allow_with_arguments(scmp_filter_ctx filter)
 {
-    static const unsigned fcntl_commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC};
+    static const unsigned fcntl_commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_SETPIPE_SZ};
     static const unsigned ioctl_requests[] = {FIONBIO, FIONREAD, FIOCLEX};
     int failed = 0;
 

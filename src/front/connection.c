@@ -1,5 +1,8 @@
 /* connection.c: see connection.h. Runs in the front; the peer is hostile.
  *
+ * A streamed answer is written directly; only what the kernel does not take is copied: it waits in `backlog`, and what
+ * libuv is writing meanwhile is `flight`.
+ *
  * One request at a time: while a route works or an answer is being written, what else arrives waits in `pending`, and
  * past a bound in the kernel. Reading goes on meanwhile, because that is how a client that went away is
  * noticed: the end of its stream, also a half-close, cancels the run. */
@@ -8,16 +11,19 @@
 #include "front/routes.h"
 
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { READ_SIZE = 65536, PENDING_MAX = 65536, RESPONSE_KEEP = 16384, LINGER_BYTES_MAX = 16 << 20 };
+static const size_t STREAM_BACKLOG_MAX = (size_t)1 << 40; /* what goes in is bounded where it comes from */
 
 enum connection_state {
     CONNECTION_READING,  /* a request */
     CONNECTION_HANDLING, /* a route has it */
+    CONNECTION_STREAMING, /* and has begun to answer */
     CONNECTION_WRITING,  /* the kernel did not take the whole answer at once */
     CONNECTION_LINGERING, /* all is said; reads until the client closes, so that a reset does not eat the answer */
     CONNECTION_CLOSING
@@ -38,11 +44,14 @@ struct connection {
     struct http_reader reader;
     struct buffer pending;
     struct buffer head;
+    struct buffer backlog, flight;
+    bool head_unsent; /* of a stream: it goes out with the first piece */
     struct response response;
     uint64_t received;
     size_t lingered;
     void (*gone)(void *data);
     void *gone_data;
+    void (*writable)(void *data); /* with gone_data */
 };
 
 static char read_space[READ_SIZE]; /* one for all: what is read is used up before the next read */
@@ -57,6 +66,8 @@ static void on_closed(uv_handle_t *handle)
     http_reader_free(&c->reader);
     buffer_free(&c->pending);
     buffer_free(&c->head);
+    buffer_free(&c->backlog);
+    buffer_free(&c->flight);
     response_free(&c->response);
     free(c);
     server_connection_closed(server);
@@ -122,30 +133,53 @@ static void answer_written(struct connection *c)
         connection_process(c, NULL, 0);
 }
 
+static void on_written(uv_write_t *request, int status);
+
+/* Has libuv write the backlog. */
+static void send_backlog(struct connection *c)
+{
+    const struct buffer spare = c->flight;
+    c->flight = c->backlog;
+    c->backlog = spare;
+    buffer_reset(&c->backlog, BUFFER_SMALL);
+    uv_buf_t part = uv_buf_init(c->flight.data, (unsigned)c->flight.size);
+    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &part, 1, on_written) != 0)
+        connection_close(c);
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     struct connection *c = request->handle->data;
+    buffer_reset(&c->flight, BUFFER_SMALL);
     if (c->state == CONNECTION_CLOSING)
         return;
     if (status < 0)
         connection_close(c);
+    else if (c->backlog.size > 0)
+        send_backlog(c);
+    else if (c->state == CONNECTION_STREAMING)
+        c->writable(c->gone_data);
     else
         answer_written(c);
+}
+
+/* What the Connection header of the answer says. */
+static const char *connection_word(struct connection *c)
+{
+    if (c->server->draining || !c->reader.request.keep_alive)
+        c->close_after = true;
+    if (c->close_after)
+        return "close";
+    return c->reader.request.minor == 0 ? "keep-alive" : NULL;
 }
 
 void connection_answer(struct connection *c)
 {
     size_t body_size;
     const void *body = response_body(&c->response, &body_size);
-    const char *word = NULL;
+    const char *word = connection_word(c);
 
     c->gone = NULL;
-    if (c->server->draining || !c->reader.request.keep_alive)
-        c->close_after = true;
-    if (c->close_after)
-        word = "close";
-    else if (c->reader.request.minor == 0)
-        word = "keep-alive";
     if (c->response.body.failed || c->response.extra.failed) { /* no memory for the answer */
         connection_close(c);
         return;
@@ -175,6 +209,83 @@ void connection_answer(struct connection *c)
     deadline_start(&c->server->write_deadlines, &c->deadline, uv_now(c->server->loop));
     if (uv_write(&c->write, (uv_stream_t *)&c->tcp, parts, 2, on_written) != 0)
         connection_close(c);
+}
+
+/* Writes the parts, or as much as the kernel takes; the rest joins the backlog. False: there is a backlog. */
+static bool stream_send(struct connection *c, const uv_buf_t *parts, unsigned count)
+{
+    size_t done = 0;
+    if (c->flight.size == 0) {
+        int sent = uv_try_write((uv_stream_t *)&c->tcp, parts, count);
+        if (sent < 0 && sent != UV_EAGAIN) {
+            connection_close(c);
+            return false;
+        }
+        done = sent > 0 ? (size_t)sent : 0;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        size_t skip = done < parts[i].len ? done : parts[i].len;
+        done -= skip;
+        buffer_append(&c->backlog, parts[i].base + skip, parts[i].len - skip);
+    }
+    if (c->backlog.failed)
+        connection_close(c);
+    else if (c->flight.size == 0 && c->backlog.size > 0)
+        send_backlog(c);
+    return c->flight.size == 0;
+}
+
+static bool stream_piece(struct connection *c, const void *bytes, size_t size, bool last)
+{
+    static char line_end[] = "\r\n", end[] = "0\r\n\r\n";
+    char length[24];
+    uv_buf_t parts[5];
+    unsigned count = 0;
+
+    if (c->head_unsent)
+        parts[count++] = uv_buf_init(c->head.data, (unsigned)c->head.size);
+    c->head_unsent = false;
+    if (c->response.chunked && size > 0)
+        parts[count++] = uv_buf_init(length, (unsigned)snprintf(length, sizeof length, "%zx\r\n", size));
+    if (size > 0)
+        parts[count++] = uv_buf_init((char *)bytes, (unsigned)size);
+    if (c->response.chunked && size > 0)
+        parts[count++] = uv_buf_init(line_end, sizeof line_end - 1);
+    if (c->response.chunked && last)
+        parts[count++] = uv_buf_init(end, sizeof end - 1);
+    return count == 0 || stream_send(c, parts, count);
+}
+
+void connection_stream_begin(struct connection *c, void (*writable)(void *data))
+{
+    c->response.streamed = true;
+    c->response.chunked = c->reader.request.minor == 1;
+    if (!c->response.chunked)
+        c->close_after = true;
+    response_head(&c->response, connection_word(c), &c->head);
+    c->head_unsent = true;
+    c->writable = writable;
+    c->state = CONNECTION_STREAMING;
+}
+
+bool connection_stream_write(struct connection *c, const void *bytes, size_t size)
+{
+    return c->state == CONNECTION_STREAMING && stream_piece(c, bytes, size, false);
+}
+
+void connection_stream_end(struct connection *c, const void *bytes, size_t size)
+{
+    if (c->state != CONNECTION_STREAMING)
+        return;
+    c->gone = NULL;
+    c->state = CONNECTION_WRITING;
+    bool all_written = stream_piece(c, bytes, size, true);
+    if (c->state != CONNECTION_WRITING)
+        return; /* it broke */
+    if (all_written)
+        answer_written(c);
+    else
+        deadline_start(&c->server->write_deadlines, &c->deadline, uv_now(c->server->loop));
 }
 
 static void refuse(struct connection *c, int status, const char *detail)
@@ -250,7 +361,7 @@ static void connection_process(struct connection *c, const char *bytes, size_t s
         bytes += taken;
         size -= taken;
     }
-    if (c->state != CONNECTION_READING && c->state != CONNECTION_HANDLING && c->state != CONNECTION_WRITING)
+    if (c->state >= CONNECTION_LINGERING)
         size = 0;
     if (from_pending) {
         if (size > 0)
@@ -328,6 +439,8 @@ void connection_open(struct server *server, int fd)
     http_reader_init(&c->reader, (size_t)server->config->max_body);
     buffer_init(&c->pending, PENDING_MAX);
     buffer_init(&c->head, BUFFER_SMALL);
+    buffer_init(&c->backlog, STREAM_BACKLOG_MAX);
+    buffer_init(&c->flight, STREAM_BACKLOG_MAX);
     response_init(&c->response);
     list_append(&server->connections, &c->link);
     server->connection_count++;

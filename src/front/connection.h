@@ -27,3 +27,10 @@ void connection_on_gone(struct connection *connection, void (*gone)(void *data),
 
 /* Sends the response. The route is done with the connection. */
 void connection_answer(struct connection *connection);
+
+/* An answer whose body is not known yet: begin with the response's head, write pieces as they come, end with the last
+ * one. Any of them may find the connection broken, which calls `gone`. A write that returns false has taken the bytes, too,
+ * but the client is behind: write nothing more that can wait until `writable` is called. */
+void connection_stream_begin(struct connection *connection, void (*writable)(void *data));
+bool connection_stream_write(struct connection *connection, const void *bytes, size_t size);
+void connection_stream_end(struct connection *connection, const void *bytes, size_t size);

@@ -3,7 +3,9 @@
 
 #include "front/answer.h"
 #include "front/connection.h"
+#include "front/environments.h"
 #include "front/pool.h"
+#include "front/stream.h"
 #include "front/validate.h"
 
 #include <stdio.h>
@@ -47,11 +49,12 @@ static void on_run_ended(struct run *run, const struct message_run_ended *end)
     struct connection *connection = run->data;
     struct response *response = connection_response(connection);
 
-    response_header(response, "x-request-id", run->id);
     if (end->outcome == RUN_FAILED) {
         response->status = 500;
         buffer_format(&response->body, "{\"detail\":\"Internal Server Error\",\"id\":\"%s\"}", run->id);
     } else {
+        if (end->outcome == RUN_EXITED && end->exit_code == 1)
+            environments_hint(connection_server(connection)->environments, run);
         answer_write(&response->body, run, end);
     }
     connection_answer(connection);
@@ -78,23 +81,43 @@ static void start_run(struct connection *connection, const struct json_in *in,
                       const struct execute_request *request)
 {
     struct server *server = connection_server(connection);
-    struct run *run = run_new(in->root, request->code.data, request->code.size, request->timeout,
-                              (size_t)server->config->environments[request->environment].limit_output);
+    struct run *run =
+        run_new(in->root, request, (size_t)server->config->environments[request->environment].limit_output);
     if (run == NULL) {
         response_json(connection_response(connection), 500, "{\"detail\":\"Internal Server Error\"}");
         connection_answer(connection);
         return;
     }
+    snprintf(run->id, sizeof run->id, "%s", connection_request(connection)->request_id);
     run->environment = request->environment;
-    run->ended = on_run_ended;
-    run->data = connection;
     run->received_ns = connection_received(connection);
-    if (pool_submit(server->pool, run)) {
+    enum stream_format format = stream_format(connection_request(connection)->accept);
+    if (format == STREAM_NONE || !stream_attach(connection, run, format)) {
+        run->ended = on_run_ended;
+        run->data = connection;
         connection_on_gone(connection, on_client_gone, run);
-    } else {
-        run_free(run);
-        answer_busy(connection, server->pool);
     }
+    if (pool_submit(server->pool, run))
+        return;
+    if (run->printed != NULL)
+        stream_detach(run);
+    run_free(run);
+    answer_busy(connection, server->pool);
+}
+
+void cancel_request(struct connection *connection, const char *id)
+{
+    struct pool *pool = connection_server(connection)->pool;
+    struct response *response = connection_response(connection);
+    struct run *run = pool_find(pool, id);
+
+    if (run == NULL) {
+        response_json(response, 404, "{\"detail\":\"No run of this id waits or runs\"}");
+    } else {
+        buffer_format(&response->body, "{\"id\":\"%s\",\"status\":\"cancelled\"}", run->id);
+        pool_end(pool, run);
+    }
+    connection_answer(connection);
 }
 
 void execute_request(struct connection *connection)
@@ -132,6 +155,7 @@ void execute_request(struct connection *connection)
             start_run(connection, &in, &request);
         else
             answer_invalid(connection);
+        execute_request_free(&request);
         json_decref(in.root);
         break;
     }

@@ -1,7 +1,22 @@
-/* fields.c: see fields.h. Data only. */
+/* fields.c: see fields.h. Data, and what reads it. */
 #include "front/fields.h"
 
-#include "common/config.h"
+#include "front/texts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A program's argument or variable has at most 128 KiB (MAX_ARG_STRLEN): that many characters fit whatever their size. */
+enum { ARGUMENT_CHARACTERS_MAX = 32767, ARGUMENTS_MAX = 256, VARIABLES_MAX = 256, VARIABLE_NAME_MAX = 255 };
+
+static const struct field argument_item = {.type = FIELD_STRING,
+                                           .most_length = ARGUMENT_CHARACTERS_MAX,
+                                           .check = text_check_argument,
+                                           .pattern = TEXT_ARGUMENT_PATTERN};
+static const struct field variable_name = {.type = FIELD_STRING,
+                                           .most_length = VARIABLE_NAME_MAX,
+                                           .check = text_check_variable,
+                                           .pattern = TEXT_VARIABLE_PATTERN};
 
 static const char *environment_name(const struct config *config, size_t i)
 {
@@ -25,6 +40,29 @@ const struct field execute_request_fields[] = {
      .default_setting = FIELD_SETTING(default_timeout),
      .description = "Wall-clock limit in seconds, whole or fractional. `null` means the default.",
      .example = "5"},
+    {.name = "stdin",
+     .type = FIELD_STRING,
+     .nullable = true,
+     .store = offsetof(struct execute_request, stdin_text),
+     .description = "What the program reads on standard input; then end of file."},
+    {.name = "args",
+     .type = FIELD_ARRAY,
+     .nullable = true,
+     .store = offsetof(struct execute_request, args),
+     .most_length = ARGUMENTS_MAX,
+     .item_size = sizeof(struct string_view),
+     .items = &argument_item,
+     .description = "Command-line arguments: `sys.argv[1:]`."},
+    {.name = "env",
+     .type = FIELD_MAP,
+     .nullable = true,
+     .store = offsetof(struct execute_request, env),
+     .most_length = VARIABLES_MAX,
+     .item_size = sizeof(struct string_pair),
+     .keys = &variable_name,
+     .items = &argument_item,
+     .description = "Environment variables, added to the few that every program has. Names that begin with `PYTHON` are "
+                    "refused: the interpreter read them when it started."},
     {.name = "environment",
      .type = FIELD_STRING,
      .store = offsetof(struct execute_request, environment),
@@ -149,3 +187,99 @@ const struct field execute_answer_fields[] = {
      .example = "\"9f86d081884c7d659a2feaa0c55ad015\""},
     {.name = NULL},
 };
+
+static const struct field name_item = {.type = FIELD_STRING};
+
+static const struct field package_fields[] = {
+    {.name = "name", .type = FIELD_STRING, .required = true},
+    {.name = "version", .type = FIELD_STRING, .required = true},
+    {.name = NULL},
+};
+
+static const struct field package_item = {.type = FIELD_OBJECT, .fields = package_fields, .schema = "Package"};
+
+static const struct field environment_limit_fields[] = {
+    {.name = "cpu_time", .type = FIELD_NUMBER, .required = true, .nullable = true, .description = "Processor time, seconds."},
+    {.name = "cpus", .type = FIELD_NUMBER, .required = true, .description = "Cores that one run may keep busy."},
+    {.name = "memory", .type = FIELD_INTEGER, .required = true, .description = "Bytes, swap included."},
+    {.name = "processes", .type = FIELD_INTEGER, .required = true, .description = "Processes and threads."},
+    {.name = "output", .type = FIELD_INTEGER, .required = true, .description = "Bytes kept of each stream."},
+    {.name = "workspace", .type = FIELD_INTEGER, .required = true, .description = "Bytes in the working folder."},
+    {.name = "files", .type = FIELD_INTEGER, .required = true, .description = "Files in the working folder."},
+    {.name = "open_files", .type = FIELD_INTEGER, .required = true, .description = "Open files of one process."},
+    {.name = NULL},
+};
+
+static const struct field environment_fields[] = {
+    {.name = "name", .type = FIELD_STRING, .required = true},
+    {.name = "ready",
+     .type = FIELD_BOOL,
+     .required = true,
+     .description = "Its interpreter is warm; false while it starts, or starts again."},
+    {.name = "python",
+     .type = FIELD_STRING,
+     .required = true,
+     .nullable = true,
+     .description = "Version of its Python; `null` before it was first ready."},
+    {.name = "preloaded",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &name_item,
+     .description = "Modules that are imported ahead of time."},
+    {.name = "packages",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &package_item,
+     .description = "Installed distributions."},
+    {.name = "limits",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .fields = environment_limit_fields,
+     .schema = "EnvironmentLimits",
+     .description = "The limits of a run in it."},
+    {.name = NULL},
+};
+
+static const struct field environment_item = {.type = FIELD_OBJECT, .fields = environment_fields, .schema = "Environment"};
+
+const struct field info_fields[] = {
+    {.name = "version", .type = FIELD_STRING, .required = true, .description = "Of the service."},
+    {.name = "environments",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &environment_item,
+     .description = "The Pythons that a request can name; the first one is the default."},
+    {.name = "default_timeout", .type = FIELD_NUMBER, .required = true, .description = "Seconds."},
+    {.name = "max_timeout", .type = FIELD_NUMBER, .required = true, .description = "Seconds."},
+    {.name = "max_body", .type = FIELD_INTEGER, .required = true, .description = "Bytes of a request's body."},
+    {.name = "concurrency", .type = FIELD_INTEGER, .required = true, .description = "Runs at the same time."},
+    {.name = "queue", .type = FIELD_INTEGER, .required = true, .description = "Requests that may wait."},
+    {.name = NULL},
+};
+double field_setting(const struct field *field, const struct config *config, size_t offset)
+{
+    const char *at = (const char *)config + offset - 1;
+    double number;
+    int64_t integer;
+    if (field->type == FIELD_INTEGER) {
+        memcpy(&integer, at, sizeof integer);
+        return (double)integer;
+    }
+    memcpy(&number, at, sizeof number);
+    return number;
+}
+
+bool field_most(const struct field *field, const struct config *config, double *most)
+{
+    *most = field->most_setting != 0 ? field_setting(field, config, field->most_setting) : 0;
+    if (*most == 0)
+        *most = field->most;
+    return *most != 0;
+}
+
+void execute_request_free(struct execute_request *request)
+{
+    free(request->args.items);
+    free(request->env.items);
+    request->args = request->env = (struct field_list){0};
+}

@@ -8,6 +8,7 @@
 #include "front/pool.h"
 #include "front/server.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -73,7 +74,10 @@ static int prepare(const struct config *config, int listen_fd, int channel_fd, s
     if (status != 0)
         return error_set(err, -status, "cannot start the event loop");
     server.loop = &loop;
-    server.pool = pool_start(config, &loop, channel_fd, on_broker_gone, err);
+    server.environments = environments_new(config);
+    if (server.environments == NULL)
+        return error_set(err, ENOMEM, "cannot start the front");
+    server.pool = pool_start(config, server.environments, &loop, channel_fd, on_broker_gone, err);
     if (server.pool == NULL)
         return -1;
     if (front_confine(config, err) != 0)

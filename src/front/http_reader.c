@@ -1,6 +1,8 @@
 /* http_reader.c: see http_reader.h. Runs in the front; every byte is hostile. */
 #include "front/http_reader.h"
 
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -141,6 +143,29 @@ static bool is_host(const char *value)
            strlen(value);
 }
 
+/* The headers whose values a route may want to see. */
+static const struct kept {
+    const char *name;
+    size_t offset, size;
+} kept_headers[] = {
+#define KEPT(name, member) {name, offsetof(struct http_request, member), sizeof(((struct http_request *)0)->member)}
+    KEPT("content-type", content_type),
+    KEPT("if-none-match", if_none_match),
+    KEPT("accept", accept),
+    KEPT("x-request-id", request_id),
+#undef KEPT
+};
+enum { KEPT_HEADERS = sizeof kept_headers / sizeof *kept_headers };
+
+static void keep_header(const struct http_reader *r, struct http_request *request, const char *value)
+{
+    for (size_t i = 0; i < KEPT_HEADERS; i++) {
+        char *place = (char *)request + kept_headers[i].offset;
+        if (is_header(r, kept_headers[i].name) && place[0] == '\0')
+            snprintf(place, kept_headers[i].size, "%s", value);
+    }
+}
+
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct http_reader *r = reader_of(parser);
@@ -168,13 +193,10 @@ static int on_header_value_complete(llhttp_t *parser)
         r->expects = true;
         if (strcasecmp(value, "100-continue") != 0)
             return refuse(r, 417, "Expectation Failed");
-    } else if (is_header(r, "content-type")) {
-        if (request->content_type[0] == '\0')
-            strncpy(request->content_type, value, sizeof request->content_type - 1);
-    } else if (is_header(r, "if-none-match")) {
-        strncpy(request->if_none_match, value, sizeof request->if_none_match - 1);
     } else if (is_header(r, "accept-encoding")) {
         request->accepts_gzip |= list_has(value, "gzip");
+    } else {
+        keep_header(r, request, value);
     }
     r->name_size = 0;
     return 0;
@@ -275,7 +297,8 @@ static void reset(struct http_reader *r)
     r->request.minor = 1;
     r->request.keep_alive = true;
     r->request.accepts_gzip = false;
-    r->request.content_type[0] = r->request.if_none_match[0] = '\0';
+    for (size_t i = 0; i < KEPT_HEADERS; i++)
+        *((char *)&r->request + kept_headers[i].offset) = '\0';
 }
 
 void http_reader_init(struct http_reader *r, size_t max_body)

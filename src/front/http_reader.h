@@ -3,8 +3,13 @@
 #pragma once
 
 #include "front/buffer.h"
+#include "front/request_id.h"
 
-#include <llhttp/llhttp.h>
+#if __has_include(<llhttp/llhttp.h>)
+#include <llhttp/llhttp.h> /* Debian 12 */
+#else
+#include <llhttp.h>
+#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,8 +27,9 @@ struct http_request {
     uint8_t minor;  /* HTTP/1.minor */
     bool keep_alive;
     bool accepts_gzip;
-    char content_type[256]; /* cut off there; "" when there is none */
-    char if_none_match[128];
+    /* Of these headers the first one's value, cut off at the size; "" when there is none. */
+    char content_type[256], if_none_match[128], accept[256];
+    char request_id[REQUEST_ID_MAX + 2]; /* X-Request-Id; one byte more shows that it is too long */
     struct buffer url;  /* starts with '/' */
     struct buffer body; /* a NUL follows it */
 };

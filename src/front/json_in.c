@@ -80,10 +80,8 @@ static bool scan_unicode_escape(struct scanner *s, bool key)
             return true;
         }
     }
-    if (value >= 0xd800 && value <= 0xdfff) {
+    if ((value >= 0xd800 && value <= 0xdfff) || (value == 0 && key)) {
         s->surrogates = true;
-        memcpy(digits, "fffd", 4);
-    } else if (value == 0 && key) {
         memcpy(digits, "fffd", 4);
     }
     return true;

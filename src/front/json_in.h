@@ -15,7 +15,7 @@ enum json_in_status {
 
 struct json_in {
     json_t *root;        /* JSON_IN_OK: the caller's, json_decref() */
-    bool surrogates;     /* a lone surrogate was escaped somewhere; it stands as U+FFFD in the tree */
+    bool surrogates;     /* a lone surrogate, or a NUL in a name, was escaped somewhere; it stands as U+FFFD in the tree */
     size_t position;     /* in characters, not bytes */
     const char *message; /* static text */
 };

@@ -43,13 +43,6 @@ static json_t *object_schema(const char *title, const struct field *fields, cons
     return schema;
 }
 
-static double setting(const struct config *config, size_t offset)
-{
-    double value;
-    memcpy(&value, (const char *)config + offset - 1, sizeof value);
-    return value;
-}
-
 static json_t *number(double value)
 {
     return value == (double)(json_int_t)value ? json_integer((json_int_t)value) : json_real(value);
@@ -70,10 +63,23 @@ static json_t *type_schema(const struct field *field, const struct config *confi
         return json_pack("{s:o}", "$ref", json_sprintf("#/components/schemas/%s", field->schema));
     }
     json_t *schema = json_pack("{s:s}", "type", names[field->type]);
-    if (field->most_setting != 0)
-        json_object_set_new(schema, "maximum", number(setting(config, field->most_setting)));
+    double most;
+    if (field_most(field, config, &most))
+        json_object_set_new(schema, "maximum", number(most));
+    if (field->least != 0)
+        json_object_set_new(schema, "minimum", number(field->least));
     if (field->has_greater_than)
         json_object_set_new(schema, "exclusiveMinimum", number(field->greater_than));
+    if (field->most_length != 0)
+        json_object_set_new(schema,
+                            field->type == FIELD_STRING  ? "maxLength"
+                            : field->type == FIELD_ARRAY ? "maxItems"
+                                                         : "maxProperties",
+                            json_integer((json_int_t)field->most_length));
+    if (field->pattern != NULL)
+        json_object_set_new(schema, "pattern", json_string(field->pattern));
+    if (field->keys != NULL)
+        json_object_set_new(schema, "propertyNames", type_schema(field->keys, config, components));
     if (field->items != NULL)
         json_object_set_new(schema, field->type == FIELD_MAP ? "additionalProperties" : "items",
                             type_schema(field->items, config, components));
@@ -97,13 +103,14 @@ static json_t *field_schema(const struct field *field, const struct config *conf
     json_t *schema = type_schema(field, config, components);
     if (field->nullable)
         schema = json_pack("{s:[o,{s:s}]}", "anyOf", schema, "type", "null");
-    json_object_set_new(schema, "title", title_of(field->name));
+    if (json_object_get(schema, "$ref") == NULL)
+        json_object_set_new(schema, "title", title_of(field->name));
     if (field->description != NULL)
         json_object_set_new(schema, "description", json_string(field->description));
     if (field->choice != NULL)
         json_object_set_new(schema, "default", json_string(field->choice(config, 0)));
     if (field->default_setting != 0)
-        json_object_set_new(schema, "default", number(setting(config, field->default_setting)));
+        json_object_set_new(schema, "default", number(field_setting(field, config, field->default_setting)));
     return schema;
 }
 
@@ -154,12 +161,25 @@ static json_t *with_retry_after(json_t *response)
     return response;
 }
 
+/* The same as a stream; OpenAPI has no words for the events in it. */
+static json_t *with_streams(json_t *response)
+{
+    static const char *const types[] = {"text/event-stream", "application/x-ndjson"};
+    json_t *content = json_object_get(response, "content");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        json_object_set_new(content, types[i],
+                            json_pack("{s:{s:s,s:s}}", "schema", "type", "string", "description",
+                                      "`started` with the run's id, `stdout` and `stderr` with `text` as it "
+                                      "is printed, and at the end `result`, the object of application/json."));
+    return response;
+}
+
 static json_t *execute_operation(void)
 {
     json_t *responses = json_object();
     json_object_set_new(responses, "200",
-                        answer("The program was started; `status` says how it ended.",
-                               reference("ExecuteResponse")));
+                        with_streams(answer("The program was started; `status` says how it ended.",
+                                            reference("ExecuteResponse"))));
     json_object_set_new(
         responses, "400",
         answer("The body is not UTF-8 or nested too deeply, or the request is not valid HTTP.",
@@ -189,6 +209,13 @@ static json_t *health_operation(void)
                      "responses", "200", answer("The service answers.", schema));
 }
 
+static json_t *info_operation(void)
+{
+    return json_pack("{s:s,s:s,s:s,s:{s:o}}", "summary", "Info", "description",
+                     "What this service is and offers: its environments and limits.", "operationId", "info_info_get",
+                     "responses", "200", answer("The service describes itself.", reference("Info")));
+}
+
 char *openapi_build(const struct config *config, size_t *size)
 {
     json_t *components = json_object();
@@ -196,13 +223,14 @@ char *openapi_build(const struct config *config, size_t *size)
                         object_schema("ExecuteRequest", execute_request_fields, config, components));
     json_object_set_new(components, "ExecuteResponse",
                         object_schema("ExecuteResponse", execute_answer_fields, config, components));
+    json_object_set_new(components, "Info", object_schema("Info", info_fields, config, components));
     add_validation_schemas(components);
     json_t *document =
-        json_pack("{s:s,s:{s:s,s:s,s:s},s:{s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0", "info", "title",
+        json_pack("{s:s,s:{s:s,s:s,s:s},s:{s:{s:o},s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0", "info", "title",
                   "hatchery", "description",
                   "Runs Python code, each time in a fresh sandbox that is used once.", "version",
                   HATCHERY_VERSION, "paths", "/execute", "post", execute_operation(), "/health", "get",
-                  health_operation(), "components", "schemas", components);
+                  health_operation(), "/info", "get", info_operation(), "components", "schemas", components);
     char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
     if (text != NULL)

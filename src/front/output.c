@@ -100,6 +100,18 @@ bool output_truncated(const struct output *output)
     return output->total > output->head_size + output->tail_size;
 }
 
+size_t output_tail(const struct output *output, char *bytes, size_t most)
+{
+    size_t from_tail = output->tail_size < most ? output->tail_size : most, from_head = 0;
+    if (!output_truncated(output)) /* head and tail meet */
+        from_head = most - from_tail < output->head_size ? most - from_tail : output->head_size;
+    if (from_head > 0)
+        memcpy(bytes, output->head + output->head_size - from_head, from_head);
+    for (size_t i = 0; i < from_tail; i++)
+        bytes[from_head + i] = output->tail[(output->tail_start + output->tail_size - from_tail + i) % output->tail_capacity];
+    return from_head + from_tail;
+}
+
 char output_last(const struct output *output)
 {
     if (output->tail_size > 0)

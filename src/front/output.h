@@ -28,5 +28,8 @@ bool output_truncated(const struct output *output);
 /* Adds the kept bytes to a JSON string; where something is missing, a line of its own says how much. */
 void output_write(const struct output *output, struct json_text *text);
 
+/* Copies at most `most` of the last bytes printed; returns how many. */
+size_t output_tail(const struct output *output, char *bytes, size_t most);
+
 /* The last byte printed; 0 when there is none. */
 char output_last(const struct output *output);

@@ -1,12 +1,14 @@
 /* pool.c: see pool.h. Runs in the front.
  *
- * The pipes of all runs are watched by one epoll set inside the loop's, but only once a run has lasted a moment: what a
- * shorter one prints fits into the pipes and is read when it has ended, without a wake-up for every line. Events name slot and generation, not an address, so a late one hits nothing.
- * They are edge-triggered: streams are read until they are empty. */
+ * The pipes of all runs are watched by one epoll set inside the loop's, one event at a time. A run whose output is not
+ * passed on as it comes rests for a moment first: what a short one prints fits into the pipes and is read when it has
+ * ended. After an event with little in it a run rests, too, so that a program that prints line by line does not cost a
+ * wake-up for every line. Events name slot and generation, not an address, so a late one hits nothing. */
 #include "front/pool.h"
 
 #include "common/log.h"
 #include "front/answer.h"
+#include "front/run_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,13 +22,14 @@ enum {
     STREAM_BITS = 2,
     GENERATION_BITS = 46, /* of an event's 64: slot 16, generation 46, stream 2 */
     RETRY_AFTER_MAX = 600,
-    WATCH_DELAY_MS = 2
+    REST_MS = 1 /* between two events of a run, unless there was much in the first */
 };
 
 static const double MEAN_WEIGHT = 0.1; /* of the newest run in the mean of run times */
 
 struct pool {
     const struct config *config;
+    struct environments *environments;
     struct broker_link link;
     uv_poll_t pipes;
     int epoll;
@@ -34,8 +37,9 @@ struct pool {
     /* Of each environment, in the order of the settings. */
     struct list ready[CONFIG_ENVIRONMENTS_MAX], waiting[CONFIG_ENVIRONMENTS_MAX];
     uint64_t submitted; /* numbers the runs: the longest waiting one of all environments comes first */
-    struct list unwatched; /* runs whose pipes are not watched yet */
-    uv_timer_t watch_timer;
+    struct list resting; /* runs whose pipes are not watched for a moment */
+    uv_timer_t rest_timer;
+    struct run_table runs;
     int64_t waiting_count, running;
     double mean_seconds;
 };
@@ -46,11 +50,14 @@ static uint64_t event_key(const struct sandbox *sandbox, enum run_stream stream)
     return (uint64_t)sandbox->slot << (GENERATION_BITS + STREAM_BITS) | generation << STREAM_BITS | stream;
 }
 
-static void watch(struct pool *pool, const struct sandbox *sandbox, enum run_stream stream)
+/* Asks for one event, if only because of what is there already. */
+static void watch(struct pool *pool, struct sandbox *sandbox, enum run_stream stream)
 {
-    struct epoll_event event = {.events = (stream == RUN_JOB ? EPOLLOUT : EPOLLIN) | EPOLLET,
+    struct epoll_event event = {.events = (stream == RUN_JOB ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT,
                                 .data.u64 = event_key(sandbox, stream)};
-    if (sandbox->fds[stream] >= 0 && epoll_ctl(pool->epoll, EPOLL_CTL_ADD, sandbox->fds[stream], &event) != 0)
+    const int operation = sandbox->watched[stream] ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    sandbox->watched[stream] = true;
+    if (sandbox->fds[stream] >= 0 && epoll_ctl(pool->epoll, operation, sandbox->fds[stream], &event) != 0)
         log_event(LOG_ERROR, "run.unwatched", LOG_S("reason", strerror(errno)));
 }
 
@@ -63,15 +70,23 @@ static void sandbox_free(struct pool *pool, struct sandbox *sandbox)
     free(sandbox);
 }
 
-static void on_watch_timer(uv_timer_t *timer)
+static void on_rest_timer(uv_timer_t *timer)
 {
     struct pool *pool = timer->data;
-    while (!list_empty(&pool->unwatched)) {
-        struct run *run = LIST_ENTRY(pool->unwatched.next, struct run, link);
+    while (!list_empty(&pool->resting)) {
+        struct run *run = LIST_ENTRY(pool->resting.next, struct run, link);
         list_remove(&run->link);
-        watch(pool, run->sandbox, RUN_STDOUT);
-        watch(pool, run->sandbox, RUN_STDERR);
+        pool_resume(pool, run);
     }
+}
+
+static void rest(struct pool *pool, struct run *run)
+{
+    if (!list_empty(&run->link))
+        return;
+    list_append(&pool->resting, &run->link);
+    if (!uv_is_active((uv_handle_t *)&pool->rest_timer))
+        uv_timer_start(&pool->rest_timer, on_rest_timer, REST_MS, 0);
 }
 
 /* Gives the run the sandbox. False: the sandbox is of no use, and is gone; the run has not begun. */
@@ -85,7 +100,7 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
 
     list_remove(&sandbox->link);
     run->sandbox = sandbox;
-    run->job_sent = 0;
+    job_rewind(&run->job);
     /* The start before the job: a program that ends at once must not be over before the broker knows that it ran. */
     broker_link_send(&pool->link, &message, sizeof message);
     int sent = run_send_job(run);
@@ -98,11 +113,14 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
     run->started_ns = uv_hrtime();
     sandbox->run = run;
     pool->running++;
-    list_append(&pool->unwatched, &run->link);
-    if (!uv_is_active((uv_handle_t *)&pool->watch_timer))
-        uv_timer_start(&pool->watch_timer, on_watch_timer, WATCH_DELAY_MS, 0);
+    if (run->printed != NULL)
+        pool_resume(pool, run);
+    else
+        rest(pool, run);
     if (sent == 0)
         watch(pool, sandbox, RUN_JOB);
+    if (run->started != NULL)
+        run->started(run);
     return true;
 }
 
@@ -159,6 +177,9 @@ static int64_t being_made(const struct pool *pool)
 bool pool_submit(struct pool *pool, struct run *run)
 {
     run->number = ++pool->submitted;
+    if (run_table_find(&pool->runs, run->id) != NULL)
+        request_id_make(run->id); /* a client's name for two runs at a time names the first */
+    run_table_add(&pool->runs, run);
     if (list_empty(&pool->waiting[run->environment]) && start_on_any(pool, run))
         return true;
     if (pool->waiting_count >= pool->config->queue + being_made(pool))
@@ -179,9 +200,20 @@ static void kill_run(struct pool *pool, const struct run *run, enum kill_reason 
     broker_link_send(&pool->link, &message, sizeof message);
 }
 
+static void log_end(const struct run *run, const struct message_run_ended *end)
+{
+    log_event(LOG_INFO, "run.ended", LOG_S("id", run->id), LOG_S("status", answer_status(end)),
+              LOG_T("wall", (double)end->wall_ns / 1e9),
+              LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
+              LOG_I("memory_peak", (int64_t)end->memory_peak),
+              LOG_I("output_bytes", (int64_t)run->output.total),
+              LOG_I("error_bytes", (int64_t)run->error.total));
+}
+
 void pool_cancel(struct pool *pool, struct run *run)
 {
     run->ended = NULL;
+    run->printed = NULL;
     if (run->sandbox == NULL) {
         list_remove(&run->link);
         pool->waiting_count--;
@@ -191,6 +223,40 @@ void pool_cancel(struct pool *pool, struct run *run)
     output_free(&run->output);
     output_free(&run->error);
     kill_run(pool, run, KILL_CANCELLED);
+}
+
+struct run *pool_find(const struct pool *pool, const char *id)
+{
+    return run_table_find(&pool->runs, id);
+}
+
+static void end_unstarted(struct run *run)
+{
+    const struct message_run_ended end = {.outcome = RUN_CANCELLED};
+    run->started_ns = uv_hrtime();
+    run->ended(run, &end);
+    log_end(run, &end);
+    run_free(run);
+}
+
+void pool_end(struct pool *pool, struct run *run)
+{
+    run->cancelled = true;
+    if (run->sandbox != NULL) {
+        kill_run(pool, run, KILL_CANCELLED);
+        return;
+    }
+    list_remove(&run->link);
+    pool->waiting_count--;
+    end_unstarted(run);
+}
+
+void pool_resume(struct pool *pool, struct run *run)
+{
+    if (run->sandbox == NULL)
+        return;
+    watch(pool, run->sandbox, RUN_STDOUT);
+    watch(pool, run->sandbox, RUN_STDERR);
 }
 
 unsigned pool_retry_after(const struct pool *pool)
@@ -219,6 +285,8 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
     list_remove(&run->link);
     if (run->ended == NULL) {
         run_free(run);
+    } else if (run->cancelled) {
+        end_unstarted(run);
     } else {
         list_prepend(&pool->waiting[run->environment], &run->link);
         pool->waiting_count++;
@@ -251,23 +319,13 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     start_waiting(pool);
 }
 
-static void log_end(const struct run *run, const struct message_run_ended *end)
-{
-    log_event(LOG_INFO, "run.ended", LOG_S("id", run->id), LOG_S("status", answer_status(end)),
-              LOG_T("wall", (double)end->wall_ns / 1e9),
-              LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
-              LOG_I("memory_peak", (int64_t)end->memory_peak),
-              LOG_I("output_bytes", (int64_t)run->output.total),
-              LOG_I("error_bytes", (int64_t)run->error.total));
-}
-
 static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct message_run_ended *end)
 {
     struct run *run = sandbox->run;
 
     for (enum run_stream stream = RUN_STDOUT; stream <= RUN_STDERR; stream++)
         if (sandbox->fds[stream] >= 0)
-            run_read(run, stream);
+            run_read(run, stream, true);
     pool->running--;
     pool->mean_seconds += MEAN_WEIGHT * ((double)end->wall_ns / 1e9 - pool->mean_seconds);
     if (run->ended != NULL)
@@ -288,6 +346,11 @@ static void on_message(void *data, struct message *message)
         sandbox_ready(pool, message);
         return;
     }
+    if (message->head.type == MESSAGE_ENVIRONMENT) {
+        environments_told(pool->environments, message);
+        message_close_fds(message);
+        return;
+    }
     message_close_fds(message);
     sandbox = find(pool, &message->head);
     if (sandbox == NULL)
@@ -304,12 +367,18 @@ static void stream_event(struct pool *pool, struct sandbox *sandbox, enum run_st
 {
     struct run *run = sandbox->run;
     if (stream == RUN_JOB) {
-        if (run_send_job(run) <
-            0) /* the program's end of it is gone: it has ended, or will be said to have */
+        int sent = run_send_job(run);
+        if (sent == 0)
+            watch(pool, sandbox, RUN_JOB);
+        else if (sent < 0) /* the program's end of it is gone: it has ended, or will be said to have */
             sandbox_close(sandbox, RUN_JOB);
         return;
     }
-    run_read(run, stream);
+    enum run_progress progress = run_read(run, stream, false);
+    if (progress == RUN_MORE)
+        watch(pool, sandbox, stream);
+    else if (progress == RUN_DRAINED)
+        rest(pool, run);
     if (run_over_limit(run))
         kill_run(pool, run, KILL_OUTPUT_LIMIT);
 }
@@ -330,7 +399,7 @@ static void on_pipes(uv_poll_t *poll, int status, int events)
     }
 }
 
-struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channel, void (*broker_gone)(void),
+struct pool *pool_start(const struct config *config, struct environments *environments, uv_loop_t *loop, int channel, void (*broker_gone)(void),
                         struct error *err)
 {
     struct pool *pool = calloc(1, sizeof *pool);
@@ -339,19 +408,21 @@ struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channe
         return NULL;
     }
     pool->config = config;
+    pool->environments = environments;
     for (size_t i = 0; i < config->environment_count; i++) {
         list_init(&pool->ready[i]);
         list_init(&pool->waiting[i]);
     }
-    list_init(&pool->unwatched);
-    pool->watch_timer.data = pool;
+    list_init(&pool->resting);
+    run_table_init(&pool->runs);
+    pool->rest_timer.data = pool;
     pool->pipes.data = pool;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
     int status = pool->epoll >= 0 ? uv_poll_init(loop, &pool->pipes, pool->epoll) : -errno;
     if (status == 0)
         status = uv_poll_start(&pool->pipes, UV_READABLE, on_pipes);
     if (status == 0)
-        status = uv_timer_init(loop, &pool->watch_timer);
+        status = uv_timer_init(loop, &pool->rest_timer);
     if (status == 0)
         status = broker_link_start(&pool->link, loop, channel, on_message, broker_gone, pool);
     if (status != 0) {

@@ -3,10 +3,11 @@
 
 #include "common/config.h"
 #include "front/broker_link.h"
+#include "front/environments.h"
 #include "front/run.h"
 
-/* Watches the channel to the broker. `broker_gone` is called when it has ended. 0, or -1 with `err`. */
-struct pool *pool_start(const struct config *config, uv_loop_t *loop, int channel, void (*broker_gone)(void),
+/* Watches the channel to the broker; what it tells of environments goes to `environments`. `broker_gone` is called when it has ended. 0, or -1 with `err`. */
+struct pool *pool_start(const struct config *config, struct environments *environments, uv_loop_t *loop, int channel, void (*broker_gone)(void),
                         struct error *err);
 
 /* Starts the run now or when a sandbox is free. False: too many wait already; the run is still the caller's. */
@@ -14,6 +15,15 @@ bool pool_submit(struct pool *pool, struct run *run);
 
 /* Nobody wants the run any more: removes it if it waits, has it killed if it runs. It is freed in time. */
 void pool_cancel(struct pool *pool, struct run *run);
+
+/* The run of this id that waits or runs, or NULL. */
+struct run *pool_find(const struct pool *pool, const char *id);
+
+/* Ends the run as cancelled: its `ended` is called, at once if it was waiting. */
+void pool_end(struct pool *pool, struct run *run);
+
+/* Whoever gets the output of the run as it comes wants more of it. */
+void pool_resume(struct pool *pool, struct run *run);
 
 /* Whole seconds after which a sandbox is likely to be free for one more request. */
 unsigned pool_retry_after(const struct pool *pool);

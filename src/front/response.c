@@ -25,6 +25,7 @@ void response_reset(struct response *response, size_t keep)
     response->content_type = "application/json";
     response->static_body = NULL;
     response->static_size = 0;
+    response->streamed = response->chunked = false;
 }
 
 void response_free(struct response *response)
@@ -114,7 +115,9 @@ void response_head(const struct response *response, const char *connection, stru
     head->size = 0;
     buffer_format(head, "HTTP/1.1 %d %s\r\ndate: %s\r\nserver: hatchery\r\n", response->status,
                   response_reason(response->status), http_date());
-    if (response->status != 304)
+    if (response->chunked)
+        buffer_text(head, "transfer-encoding: chunked\r\n");
+    else if (response->status != 304 && !response->streamed)
         buffer_format(head, "content-length: %zu\r\n", size);
     if (response->content_type != NULL)
         buffer_format(head, "content-type: %s\r\n", response->content_type);

@@ -9,6 +9,8 @@
 struct response {
     int status;
     const char *content_type; /* NULL: no body, no content type */
+    bool streamed;            /* the body's length is not known: no Content-Length */
+    bool chunked;             /* streamed, as chunks; else the end of the connection ends the body */
     struct buffer extra;      /* more header lines, each ended by CRLF */
     struct buffer body;
     const void *static_body; /* used instead of `body` when set; outlives the connection */

@@ -5,6 +5,7 @@
 #include "front/assets.h"
 #include "front/connection.h"
 #include "front/execute.h"
+#include "front/info.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,13 @@ static void get_openapi(struct connection *connection)
     struct response *response = connection_response(connection);
     response->static_body = connection_server(connection)->openapi;
     response->static_size = connection_server(connection)->openapi_size;
+    connection_answer(connection);
+}
+
+static void get_info(struct connection *connection)
+{
+    const struct server *server = connection_server(connection);
+    info_write(&connection_response(connection)->body, server->config, server->environments);
     connection_answer(connection);
 }
 
@@ -76,19 +84,25 @@ static const struct route {
     const char *path;
     enum llhttp_method method; /* HTTP_GET stands for HEAD, too */
     void (*handle)(struct connection *connection);
+    void (*handle_below)(struct connection *connection, const char *name); /* of PATH/NAME */
 } routes[] = {
     {"/execute", HTTP_POST, execute_request},
     {"/health", HTTP_GET, get_health},
+    {"/info", HTTP_GET, get_info},
     {"/openapi.json", HTTP_GET, get_openapi},
     {"/", HTTP_GET, get_root},
+    {"/runs/", HTTP_DELETE, .handle_below = cancel_request},
 };
 
 static bool find(const char *path, size_t size, const struct route **route, const struct asset **asset)
 {
     *route = NULL;
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (strlen(routes[i].path) == size && memcmp(routes[i].path, path, size) == 0)
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        size_t length = strlen(routes[i].path);
+        bool fits = routes[i].handle != NULL ? size == length : size > length && memchr(path + length, '/', size - length) == NULL;
+        if (fits && memcmp(routes[i].path, path, length) == 0)
             *route = &routes[i];
+    }
     *asset = *route == NULL ? asset_find(path, size) : NULL;
     return *route != NULL || *asset != NULL;
 }
@@ -124,25 +138,32 @@ static bool method_fits(uint8_t method, enum llhttp_method wanted)
 
 void route_request(struct connection *connection)
 {
-    const struct http_request *request = connection_request(connection);
+    struct http_request *request = connection_request(connection);
     struct response *response = connection_response(connection);
     const struct route *route;
     const struct asset *asset;
     char path[PATH_MAX_LENGTH + 1];
     size_t size = decode_path(&request->url, path);
 
+    path[size] = '\0';
+    if (!request_id_valid(request->request_id))
+        request_id_make(request->request_id);
+    response_header(response, "x-request-id", request->request_id);
     if (find(path, size, &route, &asset)) {
         enum llhttp_method wanted = route != NULL ? route->method : HTTP_GET;
         if (!method_fits(request->method, wanted)) {
             response_header(response, "allow", wanted == HTTP_GET ? "GET, HEAD" : llhttp_method_name(wanted));
             response_json(response, 405, "{\"detail\":\"Method Not Allowed\"}");
             connection_answer(connection);
+        } else if (route != NULL && route->handle_below != NULL) {
+            route->handle_below(connection, path + strlen(route->path));
         } else if (route != NULL) {
             route->handle(connection);
         } else {
             get_asset(connection, asset);
         }
-    } else if (size > 2 && path[size - 1] == '/' && find(path, size - 1, &route, &asset)) {
+    } else if (size > 2 && path[size - 1] == '/' && find(path, size - 1, &route, &asset) &&
+               (route == NULL || route->handle != NULL)) {
         redirect(connection, route != NULL ? route->path : asset->path);
     } else {
         response_json(response, 404, "{\"detail\":\"Not Found\"}");

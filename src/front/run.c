@@ -2,45 +2,26 @@
 #include "front/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 65536, ID_BYTES = RUN_ID_SIZE / 2, IDS_A_BATCH = 64 };
+enum { READ_SIZE = 65536, MUCH = 16384, MOST_A_TURN = 8 * READ_SIZE, PIPE_WIDE = 4 * READ_SIZE };
 
-static void make_id(char *id)
-{
-    static unsigned char random[ID_BYTES * IDS_A_BATCH];
-    static size_t left;
-    static const char digits[] = "0123456789abcdef";
-
-    if (left == 0) {
-        while (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-        }
-        left = IDS_A_BATCH;
-    }
-    const unsigned char *bytes = random + --left * ID_BYTES;
-    for (int i = 0; i < ID_BYTES; i++) {
-        id[2 * i] = digits[bytes[i] >> 4];
-        id[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    id[RUN_ID_SIZE] = '\0';
-}
-
-struct run *run_new(json_t *body, const char *code, size_t code_size, double timeout, size_t output_limit)
+struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit)
 {
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL)
         return NULL;
+    if (job_init(&run->job, request) != 0) {
+        free(run);
+        return NULL;
+    }
     list_init(&run->link);
-    make_id(run->id);
+    list_init(&run->same_bucket);
     run->body = json_incref(body);
-    run->code = code;
-    run->code_size = code_size;
-    run->timeout = timeout;
+    run->timeout = request->timeout;
     run->output_limit = output_limit;
     output_init(&run->output, output_limit);
     output_init(&run->error, output_limit);
@@ -49,7 +30,9 @@ struct run *run_new(json_t *body, const char *code, size_t code_size, double tim
 
 void run_free(struct run *run)
 {
+    list_remove(&run->same_bucket);
     json_decref(run->body);
+    job_free(&run->job);
     output_free(&run->output);
     output_free(&run->error);
     free(run);
@@ -64,53 +47,57 @@ void sandbox_close(struct sandbox *sandbox, enum run_stream stream)
 
 int run_send_job(struct run *run)
 {
-    const struct job_head head = {.magic = JOB_MAGIC, .code_size = run->code_size};
-    const size_t all = sizeof head + run->code_size;
-
-    while (run->job_sent < all) {
-        size_t head_left = run->job_sent < sizeof head ? sizeof head - run->job_sent : 0;
-        size_t code_done = run->job_sent > sizeof head ? run->job_sent - sizeof head : 0;
-        struct iovec parts[2] = {{(char *)&head + (sizeof head - head_left), head_left},
-                                 {(char *)run->code + code_done, run->code_size - code_done}};
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-        ssize_t n = sendmsg(run->sandbox->fds[RUN_JOB], &message, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN ? 0 : -1;
-        run->job_sent += (size_t)n;
-    }
-    sandbox_close(run->sandbox, RUN_JOB);
-    return 1;
+    int sent = job_send(&run->job, run->sandbox->fds[RUN_JOB]);
+    if (sent == 1)
+        sandbox_close(run->sandbox, RUN_JOB);
+    return sent;
 }
 
-bool run_read(struct run *run, enum run_stream stream)
+/* Much is printed: larger pipes let the program go on while others have their turn. Where the system refuses, it waits. */
+static void widen(struct sandbox *sandbox)
+{
+    sandbox->wide = true;
+    for (enum run_stream stream = RUN_STDOUT; stream <= RUN_STDERR; stream++)
+        if (sandbox->fds[stream] >= 0)
+            fcntl(sandbox->fds[stream], F_SETPIPE_SZ, PIPE_WIDE);
+}
+
+enum run_progress run_read(struct run *run, enum run_stream stream, bool all)
 {
     static char bytes[READ_SIZE];
     struct output *output = stream == RUN_STDOUT ? &run->output : &run->error;
 
-    for (;;) {
+    for (size_t taken = 0;;) {
         ssize_t n = read(run->sandbox->fds[stream], bytes, sizeof bytes);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
-            return true;
+            return RUN_DRAINED;
         if (n <= 0) {
             sandbox_close(run->sandbox, stream);
-            return false;
+            return RUN_DRAINED;
         }
         if (run->ended == NULL) /* nobody will read it */
             output->total += (uint64_t)n;
         else
             output_append(output, bytes, (size_t)n);
+        if (run->printed != NULL && !run->printed(run, stream, bytes, (size_t)n) && !all)
+            return RUN_PAUSED;
+        taken += (size_t)n;
+        if (taken >= MUCH && !run->sandbox->wide && !all)
+            widen(run->sandbox);
         if ((size_t)n < sizeof bytes)
-            return true;
+            return taken < MUCH ? RUN_DRAINED : RUN_MORE;
+        if (taken >= MOST_A_TURN && !all)
+            return RUN_MORE;
     }
 }
 
 bool run_over_limit(struct run *run)
 {
     const uint64_t most = (uint64_t)run->output_limit * OUTPUT_HARD_MULTIPLE;
+    if (run->printed != NULL) /* it is passed on, not kept: the client's pace and the timeout bound it */
+        return false;
     if (run->output_limit_reported || (run->output.total <= most && run->error.total <= most))
         return false;
     run->output_limit_reported = true;

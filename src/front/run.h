@@ -2,14 +2,16 @@
 #pragma once
 
 #include "common/protocol.h"
+#include "front/job.h"
 #include "front/list.h"
 #include "front/output.h"
+#include "front/request_id.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RUN_ID_SIZE = 32, OUTPUT_HARD_MULTIPLE = 32 /* times the limit: past this the run is ended */ };
+enum { OUTPUT_HARD_MULTIPLE = 32 /* times the limit: past this the run is ended */ };
 
 enum run_stream { RUN_JOB, RUN_STDOUT, RUN_STDERR, RUN_STREAMS };
 
@@ -19,16 +21,18 @@ struct sandbox {
     uint64_t generation;
     uint64_t setup_ns;
     int fds[RUN_STREAMS]; /* -1: closed */
+    bool watched[RUN_STREAMS]; /* by the pool */
+    bool wide;                 /* its pipes were made larger */
     struct run *run;      /* NULL: it is ready */
 };
 
 struct run {
-    struct list link; /* in the pool's list of those that wait, then of those that are not watched yet */
-    char id[RUN_ID_SIZE + 1];
+    struct list link; /* in the pool's list of those that wait, then, now and then, of those that rest */
+    struct list same_bucket; /* of the table of runs */
+    char id[REQUEST_ID_MAX + 1];
     struct sandbox *sandbox;
-    json_t *body; /* owns the code */
-    const char *code;
-    size_t code_size, job_sent;
+    json_t *body; /* owns the texts of the job */
+    struct job job;
     double timeout;
     uint32_t environment; /* its index in the settings */
     uint64_t number;      /* among all that were submitted */
@@ -36,20 +40,31 @@ struct run {
     struct output output, error;
     size_t output_limit;
     bool output_limit_reported;
+    bool cancelled; /* by request; its client still waits for the answer */
+    char hint[256]; /* a line of ours below standard error; "" for none */
     void (*ended)(struct run *run,
                   const struct message_run_ended *end); /* NULL: cancelled. The run is freed after. */
+    /* NULL, or who wants the output as it comes. */
+    void (*started)(struct run *run);
+    bool (*printed)(struct run *run, enum run_stream stream, const char *bytes, size_t size); /* false: no more now */
     void *data;
 };
 
-/* A new run of the code, which `body` owns (a reference is taken). NULL when memory is out. */
-struct run *run_new(json_t *body, const char *code, size_t code_size, double timeout, size_t output_limit);
+/* A new run, without an id, of a request whose texts `body` owns (a reference is taken). NULL when memory is out. */
+struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit);
 void run_free(struct run *run);
 
 /* Writes what is left of the job. 1: all of it, the socket is closed; 0: the socket is full; -1 with errno. */
 int run_send_job(struct run *run);
 
-/* Reads what a stream has. False when the stream has ended; it is then closed. */
-bool run_read(struct run *run, enum run_stream stream);
+enum run_progress {
+    RUN_DRAINED, /* little was there, and nothing more is now, or ever: then the stream is closed */
+    RUN_MORE,    /* much was there, and there may be more, but others have a turn, too */
+    RUN_PAUSED   /* whoever gets the output wants no more now */
+};
+
+/* Reads what a stream has. `all`: the program has ended; whatever is left is read at once. */
+enum run_progress run_read(struct run *run, enum run_stream stream, bool all);
 
 /* True, once, when a stream printed more than the hard limit. */
 bool run_over_limit(struct run *run);

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "front/connection.h"
 #include "front/response.h"
+#include "front/stream.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,11 +13,11 @@
 
 enum { TICK_MS = 100, ACCEPTS_A_TURN = 16, WRITE_TIMEOUT_SECONDS = 30, LINGER_SECONDS = 2 };
 
-static void expire(struct deadline_class *class, uint64_t now)
+static void expire(struct deadline_class *class, uint64_t now, void (*expired)(struct deadline *deadline))
 {
     struct deadline *deadline;
     while ((deadline = deadline_expired(class, now)) != NULL)
-        connection_expired(deadline);
+        expired(deadline);
 }
 
 static void on_listen(uv_poll_t *poll, int status, int events);
@@ -26,11 +27,12 @@ static void on_tick(uv_timer_t *timer)
     struct server *server = timer->data;
     uint64_t now = uv_now(server->loop);
 
-    expire(&server->head_deadlines, now);
-    expire(&server->body_deadlines, now);
-    expire(&server->idle_deadlines, now);
-    expire(&server->write_deadlines, now);
-    expire(&server->linger_deadlines, now);
+    expire(&server->head_deadlines, now, connection_expired);
+    expire(&server->body_deadlines, now, connection_expired);
+    expire(&server->idle_deadlines, now, connection_expired);
+    expire(&server->write_deadlines, now, connection_expired);
+    expire(&server->linger_deadlines, now, connection_expired);
+    expire(&server->heartbeat_deadlines, now, stream_heartbeat);
     if (server->accept_paused && !server->draining) {
         server->accept_paused = false;
         uv_poll_start(&server->listen_poll, UV_READABLE, on_listen);
@@ -96,6 +98,7 @@ int server_start(struct server *server, int listen_fd, struct error *err)
     deadline_class_init(&server->idle_deadlines, config->idle_timeout);
     deadline_class_init(&server->write_deadlines, WRITE_TIMEOUT_SECONDS);
     deadline_class_init(&server->linger_deadlines, LINGER_SECONDS);
+    deadline_class_init(&server->heartbeat_deadlines, config->heartbeat);
     server->listen_fd = listen_fd;
     server->listen_poll.data = server;
     server->tick.data = server;

@@ -7,12 +7,14 @@
 
 #include <uv.h>
 
+struct environments;
 struct pool;
 
 struct server {
     const struct config *config;
     uv_loop_t *loop;
     struct pool *pool;
+    struct environments *environments;
     const char *openapi;
     size_t openapi_size;
 
@@ -22,7 +24,8 @@ struct server {
     uv_timer_t tick;
     struct list connections;
     int64_t connection_count, connections_max;
-    struct deadline_class head_deadlines, body_deadlines, idle_deadlines, write_deadlines, linger_deadlines;
+    struct deadline_class head_deadlines, body_deadlines, idle_deadlines, write_deadlines, linger_deadlines,
+        heartbeat_deadlines;
     bool draining; /* finish what runs, then end */
 };
 

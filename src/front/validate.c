@@ -71,24 +71,29 @@ static bool finish(struct validation *v)
     return !v->failed;
 }
 
-static double setting(const struct config *config, size_t offset)
+/* A number as pydantic writes it in "ctx": that of a float with a point. */
+static void write_number(struct buffer *out, const struct field *field, double value)
 {
-    double value;
-    memcpy(&value, (const char *)config + offset - 1, sizeof value);
-    return value;
+    if (field->type == FIELD_INTEGER)
+        buffer_format(out, "%lld", (long long)value);
+    else
+        json_write_double(out, value);
 }
 
-static bool bound_error(struct validation *v, const struct place *place, const json_t *input,
+static bool bound_error(struct validation *v, const struct field *field, const struct place *place, const json_t *input,
                         const char *type, const char *key, const char *words, double bound)
 {
     char number[NUMBER_TEXT_MAX], message[128];
     struct buffer context;
 
-    number_text(bound, number);
+    if (field->type == FIELD_INTEGER)
+        snprintf(number, sizeof number, "%lld", (long long)bound);
+    else
+        number_text(bound, number);
     snprintf(message, sizeof message, "Input should be %s %s", words, number);
     buffer_init(&context, sizeof message);
     buffer_format(&context, "{\"%s\":", key);
-    json_write_double(&context, bound);
+    write_number(&context, field, bound);
     buffer_append(&context, "}", 2);
     report(v, place, type, message, input, context.data);
     buffer_free(&context);
@@ -98,14 +103,32 @@ static bool bound_error(struct validation *v, const struct place *place, const j
 static bool check_bounds(struct validation *v, const struct field *field, const struct place *place,
                          const json_t *input, double value)
 {
-    if (field->most_setting != 0) {
-        double most = setting(v->config, field->most_setting);
-        if (!(value <= most))
-            return bound_error(v, place, input, "less_than_equal", "le", "less than or equal to", most);
-    }
+    double most;
+    if (field_most(field, v->config, &most) && !(value <= most))
+        return bound_error(v, field, place, input, "less_than_equal", "le", "less than or equal to", most);
+    if (field->least != 0 && !(value >= field->least))
+        return bound_error(v, field, place, input, "greater_than_equal", "ge", "greater than or equal to", field->least);
     if (field->has_greater_than && !(value > field->greater_than))
-        return bound_error(v, place, input, "greater_than", "gt", "greater than", field->greater_than);
+        return bound_error(v, field, place, input, "greater_than", "gt", "greater than", field->greater_than);
     return true;
+}
+
+static bool list_length_error(struct validation *v, const struct place *place, const json_t *input, size_t most)
+{
+    char message[128], context[128];
+    const size_t actual = json_array_size(input);
+    snprintf(message, sizeof message, "List should have at most %zu items after validation, not %zu", most, actual);
+    snprintf(context, sizeof context, "{\"field_type\":\"List\",\"max_length\":%zu,\"actual_length\":%zu}", most, actual);
+    return report(v, place, "too_long", message, input, context);
+}
+
+/* pydantic does not count a dictionary's entries. */
+static bool map_length_error(struct validation *v, const struct place *place, const json_t *input, size_t most)
+{
+    char message[128], context[128];
+    snprintf(message, sizeof message, "Dictionary should have at most %zu items after validation, not more", most);
+    snprintf(context, sizeof context, "{\"field_type\":\"Dictionary\",\"max_length\":%zu,\"actual_length\":null}", most);
+    return report(v, place, "too_long", message, input, context);
 }
 
 /* The length of the Unicode white space at `bytes`, or 0. */
@@ -214,16 +237,93 @@ static bool check_number(struct validation *v, const struct field *field, const 
     return true;
 }
 
+/* A string as pydantic's lax mode reads it for an integer: as a number, without an exponent, its fraction zeros only. */
+static bool parse_integer(const char *text, size_t size, double *value)
+{
+    const char *point = memchr(text, '.', size);
+    trim(&text, &size);
+    if (memchr(text, 'e', size) != NULL || memchr(text, 'E', size) != NULL || size == 0 || text[0] == '.')
+        return false;
+    for (const char *p = point; p != NULL && p + 1 < text + size; p++)
+        if (p[1] != '0')
+            return false;
+    return parse_number(text, size, value) && isfinite(*value);
+}
+
+static bool check_integer(struct validation *v, const struct field *field, const struct place *place,
+                          const json_t *input, void *target)
+{
+    const double whole_max = 9.2e18; /* an int64_t's, about */
+    double value;
+    switch (json_typeof(input)) {
+    case JSON_INTEGER:
+        value = (double)json_integer_value(input);
+        break;
+    case JSON_REAL:
+        value = json_real_value(input);
+        if (value != trunc(value))
+            return report(v, place, "int_from_float",
+                          "Input should be a valid integer, got a number with a fractional part", input, NULL);
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        value = json_is_true(input);
+        break;
+    case JSON_STRING:
+        if (!parse_integer(json_string_value(input), json_string_length(input), &value))
+            return report(v, place, "int_parsing",
+                          "Input should be a valid integer, unable to parse string as an integer", input, NULL);
+        break;
+    default:
+        return report(v, place, "int_type", "Input should be a valid integer", input, NULL);
+    }
+    if (!check_bounds(v, field, place, input, value))
+        return false;
+    const int64_t stored = value < whole_max ? (int64_t)value : INT64_MAX;
+    memcpy((char *)target + field->store, &stored, sizeof stored);
+    return true;
+}
+
+static size_t character_count(struct string_view text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.size; i++)
+        count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static bool text_error(struct validation *v, const struct place *place, const char *what, const json_t *input)
+{
+    char message[256];
+    snprintf(message, sizeof message, "Value error, %s", what);
+    return report(v, place, "value_error", message, input, "{\"error\":{}}");
+}
+
+/* What makes a text good beyond its being one. `input` is what an error shows. */
+static bool check_text(struct validation *v, const struct field *field, const struct place *place,
+                       struct string_view text, const json_t *input)
+{
+    if (v->in->surrogates && memmem(text.data, text.size, "\xef\xbf\xbd", 3) != NULL)
+        return report(v, place, "string_unicode",
+                      "Input should be a valid string, unable to parse raw data as a unicode string", input, NULL);
+    if (field->most_length != 0 && text.size > field->most_length && character_count(text) > field->most_length) {
+        char message[96], context[64];
+        snprintf(message, sizeof message, "String should have at most %zu characters", field->most_length);
+        snprintf(context, sizeof context, "{\"max_length\":%zu}", field->most_length);
+        return report(v, place, "string_too_long", message, input, context);
+    }
+    const char *wrong = field->check != NULL ? field->check(text) : NULL;
+    return wrong == NULL || text_error(v, place, wrong, input);
+}
+
 static bool check_string(struct validation *v, const struct field *field, const struct place *place,
                          const json_t *input, void *target)
 {
     if (!json_is_string(input))
         return report(v, place, "string_type", "Input should be a valid string", input, NULL);
     struct string_view view = {json_string_value(input), json_string_length(input)};
-    if (v->in->surrogates && memmem(view.data, view.size, "\xef\xbf\xbd", 3) != NULL)
-        return report(v, place, "string_unicode",
-                      "Input should be a valid string, unable to parse raw data as a unicode string", input,
-                      NULL);
+    if (!check_text(v, field, place, view, input))
+        return false;
     memcpy((char *)target + field->store, &view, sizeof view);
     return true;
 }
@@ -264,38 +364,133 @@ static bool check_choice(struct validation *v, const struct field *field, const 
     return false;
 }
 
-static void check_field(struct validation *v, const struct field *field, const json_t *object, void *target)
+static bool check_value(struct validation *v, const struct field *field, const struct place *place,
+                        const json_t *input, void *target);
+static bool check_fields(struct validation *v, const struct field *fields, const struct place *place,
+                         const json_t *input, void *target);
+
+/* Room for the items, in the list at the field's place. Without memory the whole validation fails. */
+static struct field_list *allocate(const struct field *field, void *target, size_t count)
 {
-    struct place place = {.name = field->name};
+    struct field_list *list = (struct field_list *)((char *)target + field->store);
+    list->items = count > 0 ? calloc(count, field->item_size) : NULL;
+    list->count = list->items != NULL ? count : 0;
+    return list->count == count ? list : NULL;
+}
+
+/* More items than may be are not looked at: the answer would be as long as the body times its errors. */
+static bool check_array(struct validation *v, const struct field *field, const struct place *place,
+                        const json_t *input, void *target)
+{
+    if (!json_is_array(input))
+        return report(v, place, "list_type", "Input should be a valid list", input, NULL);
+    const size_t count = json_array_size(input);
+    if (field->most_length != 0 && count > field->most_length)
+        return list_length_error(v, place, input, field->most_length);
+    struct field_list *list = allocate(field, target, count);
+    if (list == NULL)
+        return text_error(v, place, "the service is out of memory", input);
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct place item = {.parent = place, .index = i};
+        ok &= check_value(v, field->items, &item, json_array_get(input, i), (char *)list->items + i * field->item_size);
+    }
+    return ok;
+}
+
+static bool check_key(struct validation *v, const struct field *field, const struct place *place, const char *key)
+{
+    const struct place of_key = {.parent = place, .name = "[key]"};
+    json_t *input = json_string_nocheck(key);
+    const struct string_view text = {key, strlen(key)};
+    const bool ok = input != NULL && check_text(v, field, &of_key, text, input);
+    json_decref(input);
+    return ok;
+}
+
+static bool check_map(struct validation *v, const struct field *field, const struct place *place, const json_t *input,
+                      void *target)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(input))
+        return report(v, place, "dict_type", "Input should be a valid dictionary", input, NULL);
+    const size_t count = json_object_size(input);
+    if (field->most_length != 0 && count > field->most_length)
+        return map_length_error(v, place, input, field->most_length);
+    struct field_list *list = allocate(field, target, count);
+    if (list == NULL)
+        return text_error(v, place, "the service is out of memory", input);
+    struct string_pair *pair = list->items;
+    bool ok = true;
+    json_object_foreach((json_t *)input, key, value)
+    {
+        const struct place entry = {.parent = place, .name = key};
+        pair->name = (struct string_view){key, strlen(key)};
+        ok &= check_key(v, field->keys, &entry, key);
+        ok &= check_value(v, field->items, &entry, value, &pair->value);
+        pair++;
+    }
+    return ok;
+}
+
+static bool check_value(struct validation *v, const struct field *field, const struct place *place,
+                        const json_t *input, void *target)
+{
+    switch (field->type) {
+    case FIELD_NUMBER:
+        return check_number(v, field, place, input, target);
+    case FIELD_INTEGER:
+        return check_integer(v, field, place, input, target);
+    case FIELD_STRING:
+        return field->choice != NULL ? check_choice(v, field, place, input, target)
+                                     : check_string(v, field, place, input, target);
+    case FIELD_ARRAY:
+        return check_array(v, field, place, input, target);
+    case FIELD_MAP:
+        return check_map(v, field, place, input, target);
+    case FIELD_OBJECT:
+        return check_fields(v, field->fields, place, input, (char *)target + field->store);
+    case FIELD_BOOL:
+        break; /* no request field is one */
+    }
+    return false;
+}
+
+static bool check_field(struct validation *v, const struct field *field, const struct place *parent,
+                        const json_t *object, void *target)
+{
+    struct place place = {.parent = parent, .name = field->name};
     const json_t *input = json_object_get(object, field->name);
 
-    if (input == NULL && field->required) {
-        report(v, &place, "missing", "Field required", object, NULL);
-    } else if (input == NULL || (field->nullable && json_is_null(input))) {
-        if (field->default_setting != 0) {
-            double value = setting(v->config, field->default_setting);
-            memcpy((char *)target + field->store, &value, sizeof value);
-        }
-    } else if (field->type == FIELD_NUMBER) {
-        check_number(v, field, &place, input, target);
-    } else if (field->choice != NULL) {
-        check_choice(v, field, &place, input, target);
-    } else {
-        check_string(v, field, &place, input, target);
+    if (input == NULL && field->required)
+        return report(v, &place, "missing", "Field required", object, NULL);
+    if (input != NULL && !(field->nullable && json_is_null(input)))
+        return check_value(v, field, &place, input, target);
+    if (field->default_setting != 0) {
+        double value = field_setting(field, v->config, field->default_setting);
+        memcpy((char *)target + field->store, &value, sizeof value);
     }
+    return true;
+}
+
+static bool check_fields(struct validation *v, const struct field *fields, const struct place *place,
+                         const json_t *input, void *target)
+{
+    if (!json_is_object(input))
+        return report(v, place, "model_attributes_type",
+                      "Input should be a valid dictionary or object to extract fields from", input, NULL);
+    bool ok = true;
+    for (const struct field *field = fields; field->name != NULL; field++)
+        ok &= check_field(v, field, place, input, target);
+    return ok;
 }
 
 bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config,
                    void *target, struct buffer *errors)
 {
     struct validation v = {.in = in, .config = config, .errors = errors};
-
-    if (!json_is_object(in->root))
-        report(&v, NULL, "model_attributes_type",
-               "Input should be a valid dictionary or object to extract fields from", in->root, NULL);
-    else
-        for (const struct field *field = fields; field->name != NULL; field++)
-            check_field(&v, field, in->root, target);
+    check_fields(&v, fields, NULL, in->root, target);
     return finish(&v);
 }
 

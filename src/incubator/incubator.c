@@ -1,7 +1,7 @@
 /* incubator.c: makes nests for the broker, one request after the other. Small and static on purpose: a fork of it
  * costs next to nothing. Trusts the broker's messages; sees no byte from outside and runs no user code.
  *
- *   hatchery-incubator CHANNEL-FD WORKSPACE-BYTES FILES */
+ *   hatchery-incubator CHANNEL-FD proc|no-proc */
 #include "common/channel.h"
 #include "incubator/nest.h"
 
@@ -59,12 +59,12 @@ static int make_nest(int channel, const struct nest_settings *settings, const st
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
+    if (argc != 3) {
         fprintf(stderr, "hatchery-incubator is started by hatchery\n");
         return 2;
     }
     int channel = atoi(argv[1]);
-    struct nest_settings settings = {strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)};
+    const struct nest_settings settings = {.proc = strcmp(argv[2], "proc") == 0};
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
         return 1;

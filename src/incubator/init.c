@@ -1,4 +1,4 @@
-/* init.c: pid 1 of a sandbox. It makes the mounts, then gives up everything and sleeps: its only jobs are to hold the
+/* init.c: pid 1 of a nest. It mounts /proc, then gives up everything and sleeps: its only jobs are to hold the
  * namespaces, to reap orphans (the kernel does it: SIGCHLD is ignored) and to take the whole tree with it when
  * the broker kills it. It runs as an id of its own, not dumpable, so that the program cannot reach it. */
 #include "incubator/nest.h"
@@ -11,11 +11,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,24 +28,12 @@ static _Noreturn void fail(const char *what)
     _exit(120);
 }
 
-static void mount_folders(const struct nest_settings *settings)
+static void mount_proc(const struct nest_settings *settings)
 {
-    static const struct {
-        const char *path, *mode;
-        unsigned long flags;
-    } folders[] = {
-        {"/sandbox", "mode=0700,uid=1000,gid=1000", 0},
-        {"/tmp", "mode=1777", 0},
-        {"/dev/shm", "mode=1777", MS_NOEXEC},
-    };
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        char data[128];
-        snprintf(data, sizeof data, "size=%llu,nr_inodes=%llu,%s", (unsigned long long)settings->workspace,
-                 (unsigned long long)settings->files, folders[i].mode);
-        if (mount("tmpfs", folders[i].path, "tmpfs", MS_NOSUID | MS_NODEV | folders[i].flags, data) != 0)
-            fail(folders[i].path);
-    }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid,hidepid=invisible") != 0)
+    const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    int r = settings->proc ? mount("proc", "/proc", "proc", flags, "subset=pid,hidepid=invisible")
+                           : mount("tmpfs", "/proc", "tmpfs", flags | MS_RDONLY, "size=4k,nr_inodes=1,mode=0555");
+    if (r != 0) /* in any case the one of the host must be covered */
         fail("/proc");
 }
 
@@ -104,8 +90,7 @@ _Noreturn void init_main(const struct nest_settings *settings, int barrier, int 
     signal(SIGCHLD, SIG_IGN);
     if (sethostname("sandbox", 7) != 0 || setdomainname("", 0) != 0)
         fail("host name");
-    umask(0);
-    mount_folders(settings);
+    mount_proc(settings);
     prctl(PR_SET_NAME, "init");
     give_up();
     for (;;)

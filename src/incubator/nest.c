@@ -44,8 +44,7 @@ static int map_ids(pid_t pid, uint32_t index)
     return write_file(path, map, (size_t)n);
 }
 
-int nest_make(const struct nest_settings *settings, int netns, uint32_t index, int *pidfd,
-              const char **what)
+int nest_make(const struct nest_settings *settings, int netns, uint32_t index, int *pidfd, const char **what)
 {
     int barrier[2], report[2];
     struct nest_failure failure = {.error = EIO};

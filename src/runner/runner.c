@@ -23,7 +23,6 @@ struct runner {
     int channel;
     struct sandbox sandbox;
     struct run run;
-    uint64_t job_sent; /* bytes of head and code together */
     struct message_run_ended end;
 };
 
@@ -60,27 +59,16 @@ static int take_sandbox(struct runner *runner)
     struct message_run_start start = {
         .head = {.type = MESSAGE_RUN_START, .slot = message.head.slot, .generation = message.head.generation},
         .sent_ns = uv_hrtime(),
-        .timeout_ns = (uint64_t)(runner->request->timeout * 1e9)};
+        .timeout_ns = (uint64_t)(runner->request->request.timeout * 1e9)};
     return channel_send(runner->channel, &start, sizeof start, NULL, 0);
 }
 
 /* Sends more of the job; closes the socket when all of it is there, or nobody reads it any more. */
 static void send_job(struct runner *runner)
 {
-    const struct job_head head = {.magic = JOB_MAGIC, .code_size = runner->request->code_size};
     int *fd = &runner->sandbox.fds[RUN_JOB];
-    while (runner->job_sent < sizeof head + head.code_size) {
-        const bool in_head = runner->job_sent < sizeof head;
-        const char *from = in_head ? (const char *)&head + runner->job_sent
-                                   : runner->request->code + (runner->job_sent - sizeof head);
-        size_t left = in_head ? sizeof head - runner->job_sent : sizeof head + head.code_size - runner->job_sent;
-        ssize_t n = send(*fd, from, left, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN)
-            return;
-        if (n < 0)
-            break;
-        runner->job_sent += (uint64_t)n;
-    }
+    if (job_send(&runner->run.job, *fd) == 0)
+        return;
     close(*fd);
     *fd = -1;
 }
@@ -167,7 +155,7 @@ static int print_verdict(const struct runner *runner)
 {
     const struct message_run_ended *end = &runner->end;
     char seconds[NUMBER_TEXT_MAX];
-    number_text(runner->request->timeout, seconds);
+    number_text(runner->request->request.timeout, seconds);
     switch ((enum run_outcome)end->outcome) {
     case RUN_EXITED:
         return end->exit_code;
@@ -189,11 +177,11 @@ int runner_main(const struct config *config, int channel, const struct run_reque
 {
     static struct runner runner;
     runner = (struct runner){.config = config, .request = request, .channel = channel};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || take_sandbox(&runner) != 0)
-        return RUN_STATUS_FAILED;
     struct run *run = &runner.run;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || job_init(&run->job, &request->request) != 0 || take_sandbox(&runner) != 0)
+        return RUN_STATUS_FAILED;
     run->sandbox = &runner.sandbox;
-    run->timeout = request->timeout;
+    run->timeout = request->request.timeout;
     run->output_limit = (size_t)config->environments[0].limit_output;
     snprintf(run->id, sizeof run->id, "run");
     output_init(&run->output, run->output_limit);

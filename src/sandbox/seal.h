@@ -12,7 +12,8 @@ struct seal_settings {
     uint32_t uid;           /* inside the sandbox's user namespace; the group id is the same */
     uint32_t open_files;    /* RLIMIT_NOFILE */
     uint32_t processes;     /* RLIMIT_NPROC, a second line behind the cgroup */
-    uint64_t file_size;     /* RLIMIT_FSIZE, bytes */
+    uint64_t workspace;     /* bytes of each writable folder, and RLIMIT_FSIZE */
+    uint64_t files;         /* inodes of each writable folder */
     const void *seccomp;    /* array of struct sock_filter */
     size_t seccomp_count;   /* its instructions */
 };
@@ -20,8 +21,17 @@ struct seal_settings {
 /* What a step that failed was doing; a static string. */
 typedef const char *seal_step;
 
+/* Gives the caller a mount namespace of its own, a copy of the nest's, with fresh writable folders in it: they live as long
+ * as a process of the run does. NULL, or the failed step with errno. */
+seal_step workspace_mount(const struct seal_settings *settings);
+
 /* Resource limits that a program cannot raise again. 0, or -1 with errno. */
 int seal_rlimits(const struct seal_settings *settings);
+
+/* The last of them, set when the run has got what it is given: the size of a file, and, where a request lowers it, the
+ * number of open files. 0, or -1 with errno. */
+int seal_file_size(uint64_t bytes);
+int seal_open_files(uint32_t count);
 
 /* Drops every capability from every set for good, becomes `uid`, and asserts all of it. 0, or -1 with errno. */
 int seal_identity(const struct seal_settings *settings);

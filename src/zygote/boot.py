@@ -6,6 +6,45 @@
 import sys
 
 
+def write_inventory(fd):
+    """What can be imported, and what is installed, by the names of files alone (see message_environment)."""
+    import os
+
+    modules, packages = set(sys.builtin_module_names), set()
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder) if folder else []
+        except OSError:
+            continue
+        for name in names:
+            stem, _, ending = name.partition(".")
+            if name.endswith((".dist-info", ".egg-info")):
+                project, _, version = name.rpartition(".")[0].partition("-")
+                packages.add(f"p {project.replace('_', '-')} {version.partition('-')[0]}".rstrip())
+            elif stem.isidentifier() and stem != "__pycache__" and (not ending or ending == "py" or name.endswith(".so")):
+                modules.add(stem)
+    lines = [f"m {name}" for name in sorted(modules)] + sorted(packages)
+    with open(fd, "w", encoding="utf-8", errors="replace") as file:
+        file.write("\n" + "\n".join(lines) + "\n")
+
+
+def inventory():
+    """The memory file; a child writes it, so that what that needs does not stay in this process."""
+    import os
+
+    try:
+        fd = os.memfd_create("inventory")
+    except (AttributeError, OSError):
+        return -1
+    if os.fork() == 0:
+        try:
+            write_inventory(fd)
+        finally:
+            os._exit(0)
+    os.wait()
+    return fd
+
+
 def boot():
     import gc
 
@@ -18,6 +57,7 @@ def boot():
     for name in COMMON + [n for n in preload.split(",") if n]:
         __import__(name)
     sys.dont_write_bytecode = False
+    stock = inventory()
 
     # What `python3 main.py` would see in the working folder.
     path = "/sandbox/main.py"
@@ -48,7 +88,7 @@ def boot():
             delattr(sys, name)
 
     sys.modules["__main__"] = main
-    _hatchery.prepare(main, channel, settings, sys.version.split()[0])
+    _hatchery.prepare(main, channel, settings, sys.version.split()[0], stock)
     sys.excepthook = _hatchery.serve
     gc.collect()
     gc.freeze()

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,13 +48,13 @@ static uint32_t count_threads(void)
     return count;
 }
 
-/* settings: "uid open_files processes file_size seccomp_fd" */
+/* settings: "uid open_files processes workspace files seccomp_fd" */
 static int read_settings(const char *text)
 {
     int fd = -1;
     struct stat st;
-    if (sscanf(text, "%u %u %u %lu %d", &zygote.seal.uid, &zygote.seal.open_files, &zygote.seal.processes,
-               &zygote.seal.file_size, &fd) != 5 ||
+    if (sscanf(text, "%u %u %u %" SCNu64 " %" SCNu64 " %d", &zygote.seal.uid, &zygote.seal.open_files, &zygote.seal.processes,
+               &zygote.seal.workspace, &zygote.seal.files, &fd) != 6 ||
         fstat(fd, &st) != 0 || st.st_size <= 0)
         return -1;
     /* MAP_POPULATE: read by every child, so present before the fork */
@@ -67,15 +68,17 @@ static int read_settings(const char *text)
 }
 
 static struct message_zygote_warm warm = {.head.type = MESSAGE_ZYGOTE_WARM};
+static int inventory; /* a memory file; -1: there is none */
 
 static PyObject *prepare(PyObject *self, PyObject *args)
 {
     const char *settings, *version;
-    if (!PyArg_ParseTuple(args, "Oiss", &zygote.main, &zygote.channel, &settings, &version))
+    if (!PyArg_ParseTuple(args, "Oissi", &zygote.main, &zygote.channel, &settings, &version, &inventory))
         return NULL;
     Py_INCREF(zygote.main);
     if (read_settings(settings) != 0)
         return PyErr_Format(PyExc_RuntimeError, "hatchery: bad settings for the zygote");
+    zygote.last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
     zygote.tid = find_tid();
     if (zygote.tid == NULL)
         return PyErr_Format(PyExc_RuntimeError, "hatchery: this C library hides where it keeps a thread's id");
@@ -135,8 +138,10 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
         warm.error = EBUSY;
         snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
     }
-    if (channel_send(zygote.channel, &warm, sizeof warm, NULL, 0) != 0 || warm.error != 0)
+    if (channel_send(zygote.channel, &warm, sizeof warm, &inventory, inventory >= 0) != 0 || warm.error != 0)
         _exit(1);
+    if (inventory >= 0)
+        close(inventory);
     for (;;) {
         struct message message;
         int r = channel_receive(zygote.channel, &message);

@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,7 +21,10 @@
 
 /* Descriptors of a program while trusted code runs in it; it starts with 0, 1 and 2 alone. */
 enum { FD_JOB = 3, FD_STDOUT = 4, FD_STDERR = 5, FD_NEST = 6 };
-enum { CODE_SIZE_MAX = 1 << 30 };
+enum { COPY_BYTES = 64 * 1024, TEXTS_SIZE_MAX = 1 << 30 };
+
+/* In every nest, whatever ran in it before: the init is 1. */
+enum { PROGRAM_PID = 2 };
 
 static PyObject *(*run_file_function)(FILE *, const char *, int, PyObject *, PyObject *, int, void *);
 
@@ -64,13 +69,16 @@ static void arrange_fds(const int received[4])
         fail("close_range");
 }
 
-static void enter_nest(void)
+static void enter_nest(const struct seal_settings *settings)
 {
     if (setns(FD_NEST, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET) != 0)
         fail("enter namespaces");
     if (unshare(CLONE_NEWCGROUP) != 0) /* made here, in the slot's cgroup, which is then all that it shows */
         fail("cgroup namespace");
     close(FD_NEST);
+    seal_step failed = workspace_mount(settings);
+    if (failed != NULL)
+        fail(failed);
     if (chdir("/sandbox") != 0)
         fail("working folder");
     if (setsid() < 0)
@@ -79,6 +87,15 @@ static void enter_nest(void)
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
         fail("/dev/null");
     close(null);
+}
+
+/* The next process gets the number after the program's own, as in a new nest: how many the runs before had does not show.
+ * Where the kernel has no such file the numbers go on, which is no secret worth failing for. */
+static void forget_pids(const struct zygote *zygote)
+{
+    static const char number[] = {'0' + PROGRAM_PID};
+    if (zygote->last_pid >= 0 && write(zygote->last_pid, number, sizeof number) < 0)
+        return;
 }
 
 static void read_all(void *buffer, size_t size)
@@ -91,29 +108,115 @@ static void read_all(void *buffer, size_t size)
     }
 }
 
-/* Waits for the job and leaves it as main.py in the working folder. */
-static FILE *receive_job(void)
+/* Moves `size` bytes of the job into a file. */
+static void copy_out(int fd, uint64_t size)
+{
+    char bytes[COPY_BYTES];
+    while (size > 0) {
+        const size_t most = size < sizeof bytes ? (size_t)size : sizeof bytes;
+        const ssize_t n = read(FD_JOB, bytes, most);
+        if (n <= 0) /* the front is gone, or it dropped this sandbox */
+            _exit(0);
+        for (ssize_t done = 0, m; done < n; done += m)
+            if ((m = write(fd, bytes + done, (size_t)(n - done))) <= 0)
+                _exit(121);
+        size -= (uint64_t)n;
+    }
+}
+
+static char *read_texts(uint64_t size)
+{
+    char *texts = malloc(size + 1);
+    if (texts == NULL)
+        _exit(121);
+    read_all(texts, size);
+    texts[size] = '\0';
+    return texts;
+}
+
+/* sys.argv and, where there is one, sys.orig_argv. */
+static int set_arguments(const char *texts, uint64_t size)
+{
+    static const char *const names[] = {"argv", "orig_argv"};
+    for (const char *text = texts; text < texts + size; text += strlen(text) + 1)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            PyObject *list = PySys_GetObject(names[i]), *value = list != NULL ? PyUnicode_DecodeFSDefault(text) : NULL;
+            if (list != NULL && (value == NULL || PyList_Append(list, value) != 0))
+                return -1;
+            Py_XDECREF(value);
+        }
+    return 0;
+}
+
+/* libc's environment and the interpreter's picture of it, as if they had been there when it started. */
+static int set_environment(char *texts, uint64_t size)
+{
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *environ = os != NULL ? PyObject_GetAttrString(os, "environ") : NULL;
+    bool time_zone = false;
+    int r = environ != NULL ? 0 : -1;
+    for (char *text = texts; r == 0 && text < texts + size;) {
+        char *next = text + strlen(text) + 1, *equals = strchr(text, '=');
+        *equals = '\0';
+        time_zone |= strcmp(text, "TZ") == 0;
+        PyObject *name = PyUnicode_DecodeFSDefault(text), *value = PyUnicode_DecodeFSDefault(equals + 1);
+        r = name != NULL && value != NULL ? PyObject_SetItem(environ, name, value) : -1;
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+        text = next;
+    }
+    Py_XDECREF(environ);
+    Py_XDECREF(os);
+    if (r == 0 && time_zone) { /* the module time read it when it was imported */
+        PyObject *time = PyImport_ImportModule("time");
+        PyObject *none = time != NULL ? PyObject_CallMethod(time, "tzset", NULL) : NULL;
+        r = none != NULL ? 0 : -1;
+        Py_XDECREF(none);
+        Py_XDECREF(time);
+    }
+    return r;
+}
+
+/* A file without a name, in the run's own memory, that nobody can change: reading it never waits, and a program that does
+ * not read its input holds nobody up. */
+static void receive_stdin(uint64_t size)
+{
+    int file = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0)
+        _exit(121);
+    copy_out(file, size);
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    int fd = fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0
+                 ? open(path, O_RDONLY | O_CLOEXEC) /* read-only, as the shell's "<" opens it */
+                 : -1;
+    if (fd < 0 || dup2(fd, 0) < 0)
+        _exit(121);
+    close(fd);
+    close(file);
+}
+
+/* Waits for the job, makes its world of it and leaves the code as main.py in the working folder. */
+static FILE *receive_job(const struct seal_settings *seal)
 {
     struct job_head job;
     read_all(&job, sizeof job);
-    if (job.magic != JOB_MAGIC || job.code_size > CODE_SIZE_MAX)
+    if (job.magic != JOB_MAGIC || job.args_size > TEXTS_SIZE_MAX || job.env_size > TEXTS_SIZE_MAX)
         _exit(121);
-    char *code = malloc(job.code_size + 1);
-    if (code == NULL)
-        _exit(121);
-    read_all(code, job.code_size);
     int fd = open("main.py", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    for (size_t done = 0; fd >= 0 && done < job.code_size;) {
-        ssize_t n = write(fd, code + done, job.code_size - done);
-        if (n <= 0)
+    if (fd < 0)
+        _exit(121);
+    copy_out(fd, job.code_size);
+    if (job.args_size + job.env_size > 0) {
+        char *texts = read_texts(job.args_size + job.env_size);
+        if (set_arguments(texts, job.args_size) != 0 || set_environment(texts + job.args_size, job.env_size) != 0)
             _exit(121);
-        done += (size_t)n;
+        free(texts);
     }
-    free(code);
-    FILE *file = NULL;
-    if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0)
-        file = fdopen(fd, "rb");
-    if (file == NULL)
+    if (job.stdin_size > 0)
+        receive_stdin(job.stdin_size);
+    FILE *file = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "rb") : NULL;
+    if (file == NULL || seal_file_size(seal->workspace) != 0)
         _exit(121);
     return file;
 }
@@ -138,8 +241,9 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     for (int i = 0; i < zygote->slots[slot].procs_count; i++)
         if (write(zygote->slots[slot].procs[i], "0", 1) != 1)
             _exit(121);
+    forget_pids(zygote);
     arrange_fds(message->fds);
-    enter_nest();
+    enter_nest(&zygote->seal);
     seal_step failed = seal_program(&zygote->seal);
     if (failed != NULL)
         fail(failed);
@@ -154,7 +258,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     struct program_status status = {.magic = JOB_MAGIC};
     if (write(FD_JOB, &status, sizeof status) != (ssize_t)sizeof status)
         _exit(121);
-    FILE *file = receive_job();
+    FILE *file = receive_job(&zygote->seal);
     if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_JOB, FD_STDERR, 0) != 0)
         _exit(121);
     /* serve() was called from C, which counts as a level of the recursion that a program may use up. */
@@ -178,11 +282,18 @@ pid_t program_fork(struct zygote *zygote, const struct message *message)
     if (syscall(SYS_get_robust_list, 0, &robust_list, &robust_size) != 0)
         return -1;
     PyOS_BeforeFork();
+    const pid_t number = PROGRAM_PID;
     struct clone_args args = {
         .flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
         .child_tid = (uintptr_t)zygote->tid,
+        .set_tid = (uintptr_t)&number,
+        .set_tid_size = 1,
     };
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) { /* the number is taken for a moment more, or must not be chosen here: then any */
+        args.set_tid = args.set_tid_size = 0;
+        pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    }
     if (pid == 0) {
         syscall(SYS_set_robust_list, robust_list, robust_size);
         program_main(zygote, message);

@@ -14,6 +14,7 @@ struct zygote {
     int channel;
     struct seal_settings seal;
     PyObject *main; /* the program's module __main__, ready */
+    int last_pid;   /* /proc/sys/kernel/ns_last_pid for writing, or -1 where there is none */
     int *tid;       /* where libc caches the main thread's id: a raw clone must renew it */
     struct {
         int procs[MESSAGE_FDS_MAX];

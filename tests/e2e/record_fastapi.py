@@ -12,14 +12,41 @@ from typing import Annotated
 
 import httpx
 from fastapi import FastAPI
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 app = FastAPI()
+
+
+def refuse(condition, message):
+    if condition:
+        raise ValueError(message)
+
+
+def argument(text):
+    refuse("\0" in text, "a NUL character cannot be passed to a program")
+    return text
+
+
+def variable(name):
+    refuse(not name, "a variable needs a name")
+    refuse("=" in name or "\0" in name, 'a variable\'s name has no "=" and no NUL character')
+    refuse(
+        name.startswith("PYTHON"),
+        "the interpreter reads PYTHON... variables when it starts, which was before this request; set in the code what they would set",
+    )
+    return name
+
+
+Argument = Annotated[str, Field(max_length=32767), AfterValidator(argument)]
+Variable = Annotated[str, Field(max_length=255), AfterValidator(variable)]
 
 
 class Request(BaseModel):
     code: str
     timeout: Annotated[float, Field(gt=0, le=60)] | None = 5
+    stdin: str | None = None
+    args: Annotated[list[Argument], Field(max_length=256)] | None = None
+    env: Annotated[dict[Variable, Argument], Field(max_length=256)] | None = None
 
 
 @app.post("/execute")
@@ -105,6 +132,27 @@ BODIES = {
     "overlong utf-8": b'{"code":"\xc0\xaf"}',
     "utf-8 byte order mark": b'\xef\xbb\xbf{"code":""}',
 }
+# Every optional field with every odd value, alone and beside another error.
+ODD = [None, True, False, 0, 1, -1, 1.5, 1e300, "", "x", "5", " 5 ", "5.0", "1e3", "0x5", [], {}, [1], ["a"], ["a", 5, None],
+       ["a", ["b"], {"c": 1}], ["a\0b"], [[]], [{}], {"a": "b"}, {"a": 1}, {"a": None, "b": [], "c": "d"}, {"": "x"}, {"A=B": "x"},
+       {"A": "x\0y"}, {"PYTHONPATH": "x"}, {"A=B": 5, "PYTHON": "\0"}, {"é": "ü"}]
+FIELDS = ["stdin", "args", "env"]
+LONG = {
+    "args": [["x"] * 256, ["x"] * 257, ["é" * 32767], ["é" * 32768]],
+    "env": [{f"V{n}": "" for n in range(256)}, {f"V{n}": "" for n in range(257)}, {"é" * 255: ""}, {"é" * 256: ""}, {"A": "x" * 32768}],
+}
+
+
+def generated():
+    for field in FIELDS:
+        for n, value in enumerate(ODD):
+            yield f"{field} odd {n}", json.dumps({"code": "", field: value})
+        for n, value in enumerate(LONG.get(field, [])):
+            yield f"{field} long {n}", json.dumps({"code": "", field: value}, ensure_ascii=False)
+    for n, value in enumerate(ODD):
+        yield f"all odd {n}", json.dumps({field: value for field in reversed(FIELDS)} | {"timeout": value})
+
+
 TYPES = {
     "text/plain": ("text/plain", '{"code":""}'),
     "form": ("application/x-www-form-urlencoded", "code=x"),
@@ -117,6 +165,7 @@ TYPES = {
 
 async def record():
     rows = [(name, JSON, body) for name, body in BODIES.items()]
+    rows += [(name, JSON, body) for name, body in generated()]
     rows += [(name, kind, body) for name, (kind, body) in TYPES.items()]
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     answers = []

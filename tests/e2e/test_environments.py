@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import httpx
+import jsonschema
 import pytest
 
 import audit
@@ -96,6 +97,62 @@ def test_openapi_names_them(two):
     assert schema["enum"] == ["default", "other"] and schema["default"] == "default"
 
 
+def test_info(two):
+    info = two.client.get("/info").json()
+    document = two.client.get("/openapi.json").json()
+    jsonschema.validate(info, {"$ref": "#/components/schemas/Info", "components": document["components"]})
+    default, other = info["environments"]
+    assert (default["name"], default["ready"], default["preloaded"]) == ("default", True, [])
+    assert (other["name"], other["ready"], other["preloaded"]) == ("other", True, ["only_here"])
+    assert other["packages"] == [{"name": "only-here", "version": "1.5"}]
+    version = subprocess.run(["/usr/bin/python3", "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True)
+    assert default["python"] == other["python"] == version.stdout.strip()
+    assert (default["limits"]["memory"], other["limits"]["memory"]) == (256 << 20, 64 << 20)
+    assert two.client.head("/info").status_code == 200
+    (front,) = two.role_pids()["front"]
+    os.kill(front, signal.SIGKILL)  # a new one is told all of it again
+    wait_for(lambda: two.role_pids().get("front", [front]) != [front], 20, "a new front")
+    two.wait_healthy()
+    wait_for(lambda: two.client.get("/info").json() == info, 20, "the same information")
+
+
+def test_info_says_what_is_not_ready(make_service, venv):
+    service = make_service(pool=1, **{"environment.other.python": venv})
+    run_in(service, "other", "pass")
+    assert [e["ready"] for e in service.client.get("/info").json()["environments"]] == [True, True]
+    (zygote,) = [pid for pid in service.role_pids()["zygote"] if audit.command_line(pid)[0] == str(venv).encode()]
+    os.kill(zygote, signal.SIGKILL)
+    wait_for(lambda: [e["ready"] for e in service.client.get("/info").json()["environments"]] == [True, False], 10, "not ready", 0.001)
+    wait_for(lambda: [e["ready"] for e in service.client.get("/info").json()["environments"]] == [True, True], 20, "ready again")
+
+
+HINT = 'The module "only_here" is in the environment "other"\n'
+
+
+@pytest.mark.parametrize("code, hinted", [
+    ("import only_here", True),
+    ("import only_here.part", True),
+    ("from only_here import value", True),
+    ("raise ModuleNotFoundError(\"No module named 'only_here'\")", True),
+    ("import nowhere_at_all", False),
+    ("import json.nothing", False),  # json is everywhere
+    ("try:\n    import only_here\nexcept ImportError:\n    pass", False),
+    ("import sys; sys.stderr.write(\"ModuleNotFoundError: No module named 'only_here'\\n\")", False),  # it did not fail
+    ("import sys; sys.stderr.write(\"ModuleNotFoundError: No module named 'only_here\"); sys.exit(1)", False),
+    ("import sys; sys.stderr.write(\"ModuleNotFoundError: No module named '\" + 'only_here' * 100 + \"'\"); sys.exit(1)", False),
+    ("import sys; sys.stderr.buffer.write(b\"ModuleNotFoundError: No module named 'only_here\\0'\"); sys.exit(1)", False),
+    ("import sys; sys.stderr.buffer.write(b'x' * 3000000 + b\"\\nModuleNotFoundError: No module named 'only_here'\\n\"); sys.exit(1)", True),
+])
+def test_a_missing_module_is_pointed_at(two, code, hinted):
+    error = two.execute(code)["error"] or ""
+    assert error.endswith(HINT) == hinted, error[-300:]
+    assert (error.count("is in the environment") == 1) == hinted
+
+
+def test_nothing_to_point_at(two):
+    assert "is in the environment" not in run_in(two, "other", "import nowhere_at_all")["error"]
+
+
 def test_a_backlog_of_one_does_not_block_another(make_service, venv):
     """One's sandboxes are all in use and twenty requests wait for them: the other's are answered at once."""
     service = make_service(pool=2, concurrency=8, **{"environment.slow.python": venv, "environment.slow.pool": 1})
@@ -162,9 +219,9 @@ def test_one_that_has_threads_is_refused(venv):
 
 
 def test_run_command(venv):
-    done = command("run", "-", "--environment", "other", "--environment.other.python", venv, input=b"import only_here; print(only_here.value)")
+    done = command("run", "--environment", "other", "--environment.other.python", venv, "-", input=b"import only_here; print(only_here.value)")
     assert (done.returncode, done.stdout) == (0, b"of the venv\n"), done
-    done = command("run", "-", "--environment", "nope", "--environment.other.python", venv, input=b"")
+    done = command("run", "--environment", "nope", "--environment.other.python", venv, "-", input=b"")
     assert done.returncode == 125 and "there are: default, other" in done.stderr.decode()
 
 

@@ -36,7 +36,7 @@ static char *validate(const char *body, size_t size, struct execute_request *req
 
 static void expect(const char *body, size_t size, const char *expected)
 {
-    struct execute_request request;
+    struct execute_request request = {0};
     json_t *root;
     char *answer = validate(body, size, &request, &root);
     if (expected == NULL && answer != NULL)
@@ -44,6 +44,7 @@ static void expect(const char *body, size_t size, const char *expected)
     if (expected != NULL && (answer == NULL || strcmp(answer, expected) != 0))
         fail_msg("%s:\n  expected %s\n  got      %s", body, expected, answer != NULL ? answer : "(accepted)");
     free(answer);
+    execute_request_free(&request);
     json_decref(root);
 }
 
@@ -113,7 +114,7 @@ static void no_prefix_crashes(void **state)
     static const char body[] =
         "{\"a\":[1,2.5e3,{\"b\":null,\"\\u00e9\":true}],\"code\":\"x\\n\\ud83d\\ude00\",\"t\":-0.1}";
     for (size_t size = 1; size < sizeof body - 1; size++) {
-        struct execute_request request;
+        struct execute_request request = {0};
         json_t *root;
         char *answer = validate(body, size, &request, &root);
         assert_non_null(answer);
