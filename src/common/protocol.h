@@ -123,14 +123,22 @@ struct message_run_ended {
 enum { JOB_MAGIC = 0x4a4f4231 /* "JOB1" */ };
 
 /* First bytes on the job socket. Then follow, each of the size that is told here: the code; the arguments and the
- * environment variables ("NAME=VALUE"), each text ended by a NUL; standard input. The client has checked all of it;
- * what does not fit ends the sandbox. */
+ * environment variables ("NAME=VALUE"), each text ended by a NUL; the files, each a struct job_file, its path, its content;
+ * standard input. The client has checked all of it; what does not fit ends the sandbox. */
 struct job_head {
     uint32_t magic;
-    uint32_t reserved;
+    uint32_t file_count;
     uint64_t code_size;
     uint64_t args_size, env_size;
     uint64_t stdin_size; /* 0: the program's standard input is empty */
+};
+
+enum { JOB_PATH_MAX = 4095 };
+
+struct job_file {
+    uint32_t path_size; /* at most JOB_PATH_MAX */
+    uint32_t reserved;
+    uint64_t size;
 };
 
 /* --- broker <-> incubator, broker <-> zygote --------------------------------------------------------------- */

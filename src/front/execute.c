@@ -150,8 +150,8 @@ void execute_request(struct connection *connection)
         answer_invalid(connection);
         break;
     case JSON_IN_OK:
-        if (validate_body(&in, execute_request_fields, connection_server(connection)->config, &request,
-                          errors))
+        if (validate_body(&in, execute_request_fields, connection_server(connection)->config, &request, errors) &&
+            (request.files.count == 0 || validate_files(&in, connection_server(connection)->config, &request, errors)))
             start_run(connection, &in, &request);
         else
             answer_invalid(connection);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* A program's argument or variable has at most 128 KiB (MAX_ARG_STRLEN): that many characters fit whatever their size. */
-enum { ARGUMENT_CHARACTERS_MAX = 32767, ARGUMENTS_MAX = 256, VARIABLES_MAX = 256, VARIABLE_NAME_MAX = 255 };
+enum { ARGUMENT_CHARACTERS_MAX = 32767, ARGUMENTS_MAX = 256, VARIABLES_MAX = 256, VARIABLE_NAME_MAX = 255, FILES_MAX = 1024 };
 
 static const struct field argument_item = {.type = FIELD_STRING,
                                            .most_length = ARGUMENT_CHARACTERS_MAX,
@@ -17,6 +17,42 @@ static const struct field variable_name = {.type = FIELD_STRING,
                                            .most_length = VARIABLE_NAME_MAX,
                                            .check = text_check_variable,
                                            .pattern = TEXT_VARIABLE_PATTERN};
+
+static const char *check_file(const void *stored)
+{
+    const struct input_file *file = stored;
+    return (file->content.data != NULL) == (file->content_base64.data != NULL)
+               ? "a file has either \"content\", text, or \"content_base64\", bytes"
+               : NULL;
+}
+
+static const struct field file_fields[] = {
+    {.name = "path",
+     .type = FIELD_STRING,
+     .required = true,
+     .store = offsetof(struct input_file, path),
+     .check = text_check_path,
+     .pattern = TEXT_PATH_PATTERN,
+     .description = "Where it goes below the working folder: at most 16 parts of at most 255 bytes each, separated by `/`. Folders "
+                    "are made as needed.",
+     .example = "\"data/numbers.csv\""},
+    {.name = "content",
+     .type = FIELD_STRING,
+     .nullable = true,
+     .store = offsetof(struct input_file, content),
+     .description = "What it holds, as text; written as UTF-8.",
+     .example = "\"1,2\\n3,4\\n\""},
+    {.name = "content_base64",
+     .type = FIELD_STRING,
+     .nullable = true,
+     .store = offsetof(struct input_file, content_base64),
+     .check = text_check_base64,
+     .pattern = TEXT_BASE64_PATTERN,
+     .description = "What it holds, as bytes in Base64 (RFC 4648), padded; white space in it is ignored."},
+    {.name = NULL},
+};
+
+static const struct field file_item = {.type = FIELD_OBJECT, .fields = file_fields, .schema = "InputFile", .check_whole = check_file};
 
 static const char *environment_name(const struct config *config, size_t i)
 {
@@ -69,6 +105,14 @@ const struct field execute_request_fields[] = {
      .choice = environment_name,
      .description = "Which of the server's Python environments runs it; `GET /info` describes them.",
      .example = "\"default\""},
+    {.name = "files",
+     .type = FIELD_ARRAY,
+     .nullable = true,
+     .store = offsetof(struct execute_request, files),
+     .most_length = FILES_MAX,
+     .item_size = sizeof(struct input_file),
+     .items = &file_item,
+     .description = "Files that are there when the program starts."},
     {.name = NULL},
 };
 
@@ -281,5 +325,6 @@ void execute_request_free(struct execute_request *request)
 {
     free(request->args.items);
     free(request->env.items);
-    request->args = request->env = (struct field_list){0};
+    free(request->files.items);
+    request->args = request->env = request->files = (struct field_list){0};
 }

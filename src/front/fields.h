@@ -29,6 +29,9 @@ struct string_view {
 /* Says what is wrong with a string that has the right type and length; NULL when nothing is. Static text. */
 typedef const char *(*field_check)(struct string_view text);
 
+/* The same of an object all of whose fields are right, from the struct that they are stored in. */
+typedef const char *(*object_check)(const void *stored);
+
 struct field {
     const char *name; /* NULL ends a table */
     enum field_type type;
@@ -51,6 +54,7 @@ struct field {
      * uint32_t, the number; 0 is the default. */
     const char *(*choice)(const struct config *config, size_t i);
     field_check check;         /* FIELD_STRING of requests */
+    object_check check_whole;  /* FIELD_OBJECT of requests */
     const char *pattern;       /* what `check` accepts, for the OpenAPI document; NULL: not told */
     const char *description;
     const char *example; /* JSON text, or NULL */
@@ -91,6 +95,7 @@ struct execute_request {
     struct string_view stdin_text;
     struct field_list args; /* struct string_view */
     struct field_list env;  /* struct string_pair */
+    struct field_list files; /* struct input_file */
 };
 
 /* Releases what the validator allocated. */

@@ -2,6 +2,8 @@
  * large is copied. */
 #include "front/job.h"
 
+#include "front/texts.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,16 +48,52 @@ static void add_part(struct job *job, const void *bytes, size_t size)
         job->parts[job->part_count++] = (struct iovec){(void *)bytes, size};
 }
 
+/* The heads of the files, and room for what has to be decoded. */
+static int gather_files(struct job *job, const struct execute_request *request)
+{
+    const struct input_file *files = request->files.items;
+    size_t decoded = 0;
+    job->head.file_count = (uint32_t)request->files.count;
+    if (request->files.count == 0)
+        return 0;
+    job->files = calloc(request->files.count, sizeof *job->files);
+    for (size_t i = 0; job->files != NULL && i < request->files.count; i++) {
+        const bool base64 = files[i].content.data == NULL;
+        job->files[i].path_size = (uint32_t)files[i].path.size;
+        job->files[i].size = base64 ? text_base64_size(files[i].content_base64) : files[i].content.size;
+        decoded += base64 ? job->files[i].size : 0;
+    }
+    job->decoded = malloc(decoded + 1);
+    return job->files != NULL && job->decoded != NULL ? 0 : -1;
+}
+
+static void add_files(struct job *job, const struct execute_request *request)
+{
+    const struct input_file *files = request->files.items;
+    char *decoded = job->decoded;
+    for (size_t i = 0; i < request->files.count; i++) {
+        const char *content = files[i].content.data;
+        if (content == NULL) {
+            text_base64_decode(files[i].content_base64, decoded);
+            content = decoded;
+            decoded += job->files[i].size;
+        }
+        add_part(job, &job->files[i], sizeof job->files[i]);
+        add_part(job, files[i].path.data, files[i].path.size);
+        add_part(job, content, job->files[i].size);
+    }
+}
+
 int job_init(struct job *job, const struct execute_request *request)
 {
     *job = (struct job){.head = {.magic = JOB_MAGIC,
                                  .code_size = request->code.size,
                                  .stdin_size = request->stdin_text.size}};
-    if (gather_texts(job, request) != 0)
-        return -1;
-    const size_t parts = JOB_PARTS_FEW + 2; /* the texts, standard input */
-    const bool few = job->texts == NULL && request->stdin_text.size == 0;
-    job->parts = few ? job->few : calloc(parts, sizeof *job->parts);
+    if (gather_texts(job, request) == 0 && gather_files(job, request) == 0) {
+        const size_t parts = JOB_PARTS_FEW + 2 /* the texts, standard input */ + 3 * request->files.count;
+        const bool few = job->texts == NULL && job->files == NULL && request->stdin_text.size == 0;
+        job->parts = few ? job->few : calloc(parts, sizeof *job->parts);
+    }
     if (job->parts == NULL) {
         job_free(job);
         return -1;
@@ -63,6 +101,7 @@ int job_init(struct job *job, const struct execute_request *request)
     add_part(job, &job->head, sizeof job->head);
     add_part(job, request->code.data, request->code.size);
     add_part(job, job->texts, job->head.args_size + job->head.env_size);
+    add_files(job, request);
     add_part(job, request->stdin_text.data, request->stdin_text.size);
     return 0;
 }
@@ -72,8 +111,9 @@ void job_free(struct job *job)
     if (job->parts != job->few)
         free(job->parts);
     free(job->texts);
-    job->parts = NULL;
-    job->texts = NULL;
+    free(job->files);
+    free(job->decoded);
+    *job = (struct job){0};
 }
 
 /* The parts, or the first of them, without what is sent already. */

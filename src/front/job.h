@@ -15,6 +15,8 @@ struct job {
     struct iovec *parts;             /* what goes out, in order */
     size_t part_count;
     char *texts; /* arguments and variables, owned */
+    struct job_file *files; /* owned */
+    char *decoded;          /* contents that came as Base64, owned */
     size_t sent;
 };
 

@@ -24,3 +24,97 @@ const char *text_check_variable(struct string_view text)
                "they would set";
     return NULL;
 }
+
+const char *text_check_path(struct string_view text)
+{
+    size_t parts = 1, start = 0;
+    if (text.size == 0)
+        return "a file needs a path";
+    if (text.data[0] == '/')
+        return "a path is relative to the working folder: it does not begin with \"/\"";
+    for (size_t i = 0; i <= text.size; i++) {
+        const unsigned char c = i < text.size ? (unsigned char)text.data[i] : '/';
+        if (c < 0x20 || c == 0x7f || c == '\\')
+            return "a path has no control characters and no backslash; its parts are separated by \"/\"";
+        if (c != '/')
+            continue;
+        const size_t size = i - start;
+        const char *part = text.data + start;
+        if (size == 0 || (size == 1 && part[0] == '.') || (size == 2 && part[0] == '.' && part[1] == '.'))
+            return "a path has no empty part, no \".\" and no \"..\"";
+        if (size > PATH_PART_BYTES_MAX)
+            return "a part of a path has at most 255 bytes";
+        parts += i < text.size;
+        start = i + 1;
+    }
+    return parts > PATH_PARTS_MAX ? "a path has at most 16 parts" : NULL;
+}
+
+/* --- Base64 (RFC 4648) ---------------------------------------------------------------------------------------- */
+
+enum { SPACE = 64, PADDING, WRONG };
+
+/* What a character of Base64 stands for: 0 to 63, or one of the above. */
+static const unsigned char *base64_values(void)
+{
+    static unsigned char values[256];
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (values['='] == PADDING)
+        return values;
+    memset(values, WRONG, sizeof values);
+    for (unsigned char i = 0; i < 64; i++)
+        values[(unsigned char)digits[i]] = i;
+    values[' '] = values['\t'] = values['\r'] = values['\n'] = SPACE;
+    values['='] = PADDING;
+    return values;
+}
+
+/* The digits and the padding characters of a text. False: it is no Base64. */
+static bool base64_count(struct string_view text, size_t *digits, size_t *padding)
+{
+    const unsigned char *values = base64_values();
+    *digits = *padding = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        const unsigned char value = values[(unsigned char)text.data[i]];
+        if (value == WRONG || (value < SPACE && *padding > 0))
+            return false;
+        *digits += value < SPACE;
+        *padding += value == PADDING;
+    }
+    return *padding <= 2;
+}
+
+const char *text_check_base64(struct string_view text)
+{
+    size_t digits, padding;
+    if (!base64_count(text, &digits, &padding))
+        return "this is not Base64: its characters are A-Z, a-z, 0-9, \"+\", \"/\", and \"=\" at the end";
+    if ((digits + padding) % 4 != 0)
+        return "this Base64 is cut off: with its padding (\"=\") it has groups of four characters";
+    return NULL;
+}
+
+size_t text_base64_size(struct string_view text)
+{
+    size_t digits, padding;
+    base64_count(text, &digits, &padding);
+    return digits * 3 / 4;
+}
+
+void text_base64_decode(struct string_view text, char *bytes)
+{
+    const unsigned char *values = base64_values();
+    uint32_t group = 0;
+    unsigned bits = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        const unsigned char value = values[(unsigned char)text.data[i]];
+        if (value >= SPACE)
+            continue;
+        group = group << 6 | value;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            *bytes++ = (char)(group >> bits);
+        }
+    }
+}

@@ -11,3 +11,17 @@ const char *text_check_argument(struct string_view text);
 /* The name of an environment variable. */
 const char *text_check_variable(struct string_view text);
 #define TEXT_VARIABLE_PATTERN "^(?!PYTHON)[^=\\x00]+$"
+
+/* A file's place below the working folder. */
+enum { PATH_PARTS_MAX = 16, PATH_PART_BYTES_MAX = 255 };
+const char *text_check_path(struct string_view text);
+#define TEXT_PATH_PART "(?!\\.{1,2}(/|$))[^/\\\\\\x00-\\x1f\\x7f]{1,255}"
+#define TEXT_PATH_PATTERN "^" TEXT_PATH_PART "(/" TEXT_PATH_PART "){0,15}$"
+
+/* Base64 with padding, white space ignored. */
+const char *text_check_base64(struct string_view text);
+#define TEXT_BASE64_PATTERN "^[A-Za-z0-9+/ \\t\\r\\n]*(=[ \\t\\r\\n]*){0,2}$"
+
+/* How many bytes a checked text stands for, and the bytes. */
+size_t text_base64_size(struct string_view text);
+void text_base64_decode(struct string_view text, char *bytes);

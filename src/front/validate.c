@@ -1,6 +1,7 @@
 /* validate.c: see validate.h. Runs in the front; the values are hostile, their sizes bounded by the body's. */
 #include "front/validate.h"
 
+#include "front/input_files.h"
 #include "front/json_out.h"
 
 #include <ctype.h>
@@ -366,7 +367,7 @@ static bool check_choice(struct validation *v, const struct field *field, const 
 
 static bool check_value(struct validation *v, const struct field *field, const struct place *place,
                         const json_t *input, void *target);
-static bool check_fields(struct validation *v, const struct field *fields, const struct place *place,
+static bool check_object(struct validation *v, const struct field *field, const struct place *place,
                          const json_t *input, void *target);
 
 /* Room for the items, in the list at the field's place. Without memory the whole validation fails. */
@@ -450,7 +451,7 @@ static bool check_value(struct validation *v, const struct field *field, const s
     case FIELD_MAP:
         return check_map(v, field, place, input, target);
     case FIELD_OBJECT:
-        return check_fields(v, field->fields, place, input, (char *)target + field->store);
+        return check_object(v, field, place, input, (char *)target + field->store);
     case FIELD_BOOL:
         break; /* no request field is one */
     }
@@ -486,11 +487,41 @@ static bool check_fields(struct validation *v, const struct field *fields, const
     return ok;
 }
 
+static bool check_object(struct validation *v, const struct field *field, const struct place *place,
+                         const json_t *input, void *target)
+{
+    if (!check_fields(v, field->fields, place, input, target))
+        return false;
+    const char *wrong = field->check_whole != NULL ? field->check_whole(target) : NULL;
+    return wrong == NULL || text_error(v, place, wrong, input);
+}
+
 bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config,
                    void *target, struct buffer *errors)
 {
     struct validation v = {.in = in, .config = config, .errors = errors};
     check_fields(&v, fields, NULL, in->root, target);
+    return finish(&v);
+}
+
+bool validate_files(const struct json_in *in, const struct config *config, struct execute_request *request, struct buffer *errors)
+{
+    struct validation v = {.in = in, .config = config, .errors = errors};
+    const struct config_environment *environment = &config->environments[request->environment];
+    const struct input_files_fit fit = {.workspace = (uint64_t)environment->limit_workspace,
+                                        .files = (uint64_t)environment->limit_files};
+    const struct place files = {.name = "files"};
+    const json_t *input = json_object_get(in->root, "files");
+    char wrong[TEXT_MESSAGE_MAX];
+    size_t index;
+    if (input_files_check(request, &fit, &index, wrong))
+        return true;
+    if (index == SIZE_MAX) {
+        text_error(&v, &files, wrong, input);
+    } else {
+        const struct place item = {.parent = &files, .index = index}, path = {.parent = &item, .name = "path"};
+        text_error(&v, &path, wrong, json_object_get(json_array_get(input, index), "path"));
+    }
     return finish(&v);
 }
 

@@ -11,6 +11,9 @@
 bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config,
                    void *target, struct buffer *errors);
 
+/* The same for what a table cannot say: whether the files of a request that is right otherwise can all be there. */
+bool validate_files(const struct json_in *in, const struct config *config, struct execute_request *request, struct buffer *errors);
+
 /* The 422 answers that need no table. */
 void validate_missing_body(struct buffer *errors);
 void validate_syntax_error(const struct json_in *in, struct buffer *errors);

@@ -196,6 +196,35 @@ static void receive_stdin(uint64_t size)
     close(file);
 }
 
+/* The folders that a path needs. */
+static void make_parents(char *path)
+{
+    for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0755) != 0 && errno != EEXIST)
+            _exit(121);
+        *slash = '/';
+    }
+}
+
+/* One of the run's files. The folder is new and its own: nothing in it can lead elsewhere. */
+static void receive_file(void)
+{
+    struct job_file file;
+    char path[JOB_PATH_MAX + 1];
+    read_all(&file, sizeof file);
+    if (file.path_size == 0 || file.path_size > JOB_PATH_MAX)
+        _exit(121);
+    read_all(path, file.path_size);
+    path[file.path_size] = '\0';
+    make_parents(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        _exit(121);
+    copy_out(fd, file.size);
+    close(fd);
+}
+
 /* Waits for the job, makes its world of it and leaves the code as main.py in the working folder. */
 static FILE *receive_job(const struct seal_settings *seal)
 {
@@ -213,6 +242,8 @@ static FILE *receive_job(const struct seal_settings *seal)
             _exit(121);
         free(texts);
     }
+    for (uint32_t i = 0; i < job.file_count; i++)
+        receive_file();
     if (job.stdin_size > 0)
         receive_stdin(job.stdin_size);
     FILE *file = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "rb") : NULL;

@@ -7,12 +7,13 @@ Not part of the test run. Rows where the original fails with 500 are left out; t
 
 import asyncio
 import json
+import re
 import sys
 from typing import Annotated
 
 import httpx
 from fastapi import FastAPI
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 app = FastAPI()
 
@@ -41,12 +42,48 @@ Argument = Annotated[str, Field(max_length=32767), AfterValidator(argument)]
 Variable = Annotated[str, Field(max_length=255), AfterValidator(variable)]
 
 
+def path(text):
+    refuse(not text, "a file needs a path")
+    refuse(text[0] == "/", 'a path is relative to the working folder: it does not begin with "/"')
+    for part in text.split("/"):
+        refuse(
+            any(c < " " or c in "\x7f\\" for c in part),
+            'a path has no control characters and no backslash; its parts are separated by "/"',
+        )
+        refuse(part in ("", ".", ".."), 'a path has no empty part, no "." and no ".."')
+        refuse(len(part.encode()) > 255, "a part of a path has at most 255 bytes")
+    refuse(text.count("/") > 15, "a path has at most 16 parts")
+    return text
+
+
+def base64(text):
+    digits = re.sub("[ \t\r\n]", "", text)
+    refuse(
+        not re.fullmatch("[A-Za-z0-9+/]*={0,2}", digits),
+        'this is not Base64: its characters are A-Z, a-z, 0-9, "+", "/", and "=" at the end',
+    )
+    refuse(len(digits) % 4, 'this Base64 is cut off: with its padding ("=") it has groups of four characters')
+    return text
+
+
+class File(BaseModel):
+    path: Annotated[str, AfterValidator(path)]
+    content: str | None = None
+    content_base64: Annotated[str, AfterValidator(base64)] | None = None
+
+    @model_validator(mode="after")
+    def one_content(self):
+        refuse((self.content is None) == (self.content_base64 is None), 'a file has either "content", text, or "content_base64", bytes')
+        return self
+
+
 class Request(BaseModel):
     code: str
     timeout: Annotated[float, Field(gt=0, le=60)] | None = 5
     stdin: str | None = None
     args: Annotated[list[Argument], Field(max_length=256)] | None = None
     env: Annotated[dict[Variable, Argument], Field(max_length=256)] | None = None
+    files: Annotated[list[File], Field(max_length=1024)] | None = None
 
 
 @app.post("/execute")
@@ -136,8 +173,14 @@ BODIES = {
 ODD = [None, True, False, 0, 1, -1, 1.5, 1e300, "", "x", "5", " 5 ", "5.0", "1e3", "0x5", [], {}, [1], ["a"], ["a", 5, None],
        ["a", ["b"], {"c": 1}], ["a\0b"], [[]], [{}], {"a": "b"}, {"a": 1}, {"a": None, "b": [], "c": "d"}, {"": "x"}, {"A=B": "x"},
        {"A": "x\0y"}, {"PYTHONPATH": "x"}, {"A=B": 5, "PYTHON": "\0"}, {"é": "ü"}]
-FIELDS = ["stdin", "args", "env"]
+ODD += [[{"path": p, "content": ""}] for p in ("", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "./a", "a\\b", "a\n", "\x7f", "a\0",
+                                               "x" * 255, "x" * 256, "é" * 128, "/".join("a" * 16), "/".join("a" * 17), "...", ".a/..b", 5, None)]
+ODD += [[{"path": "a", "content_base64": b}] for b in ("", "YQ==", "YWI=", "YWJj", "Y W\nJj", "YQ", "YQ=", "Y===", "=", "YQ==YQ==", "YQ-_", "é", 5, None)]
+ODD += [[{"path": "a", "content": "", "content_base64": ""}], [{"path": "a", "content": None, "content_base64": ""}], [{"content": ""}],
+        [{"path": "a", "content": ""}, 5, {"path": "../a"}, {"path": "b"}], [{"path": "a", "content": [], "content_base64": "x"}]]
+FIELDS = ["stdin", "args", "env", "files"]
 LONG = {
+    "files": [[{"path": f"f{n}", "content": ""} for n in range(1024)], [{"path": f"f{n}", "content": ""} for n in range(1025)]],
     "args": [["x"] * 256, ["x"] * 257, ["é" * 32767], ["é" * 32768]],
     "env": [{f"V{n}": "" for n in range(256)}, {f"V{n}": "" for n in range(257)}, {"é" * 255: ""}, {"é" * 256: ""}, {"A": "x" * 32768}],
 }
