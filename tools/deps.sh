@@ -60,6 +60,7 @@ for group in "$@"; do
     ci) # what some tests skip without
         need_package python3-numpy
         need_package python3-pandas
+        need_command promtool prometheus
         ;;
     vm)
         need_command qemu-system-x86_64 qemu-system-x86

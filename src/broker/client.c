@@ -84,9 +84,21 @@ static bool flush_environment(struct broker *broker, struct environment *env)
     return true;
 }
 
+static bool flush_stats(struct broker *broker)
+{
+    struct message_stats stats;
+    if (!broker->stats_unsent)
+        return true;
+    broker_stats(broker, &stats);
+    if (!send_one(broker, &stats, sizeof stats, NULL, 0))
+        return false;
+    broker->stats_unsent = false;
+    return true;
+}
+
 void client_flush(struct broker *broker)
 {
-    if (broker->client_channel < 0)
+    if (broker->client_channel < 0 || !flush_stats(broker))
         return;
     for (uint32_t i = 0; i < broker->environment_count; i++)
         if (!flush_environment(broker, &broker->environments[i]))
@@ -114,6 +126,9 @@ void client_readable(struct broker *broker)
             slot_start(broker, &message.run_start);
         } else if (message.head.type == MESSAGE_RUN_KILL) {
             slot_kill_run(broker, &message.run_kill);
+        } else if (message.head.type == MESSAGE_STATS_ASK) {
+            broker->stats_unsent = true;
+            client_flush(broker);
         } else {
             client_gone(broker);
         }
@@ -152,6 +167,8 @@ void client_gone(struct broker *broker)
         broker->stopping = true;
         return;
     }
+    broker->stats_unsent = false;
+    broker->restarts[ROLE_FRONT]++;
     uint64_t now = now_ns();
     broker->client_retry_at = now + (now - broker->client_since < 1000000000ULL ? 1000000000ULL : RESTART_DELAY_NS);
     log_event(LOG_ERROR, "front.lost", LOG_S("why", how));

@@ -93,6 +93,8 @@ struct broker {
     int client_pidfd, client_channel;
     uint64_t client_retry_at, client_since;
     bool client_blocked; /* its channel is full: what is unsent waits */
+    bool stats_unsent;
+    uint64_t restarts[ROLE_COUNT];
     int listen_fd;
 
     struct slot *slots;
@@ -139,6 +141,9 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now);
 void slot_abandon(struct broker *broker, struct slot *slot); /* its client or its maker is gone */
 void slots_forget_makers(struct broker *broker, struct environment *env); /* after they were lost */
 void slot_destroy(struct broker *broker, struct slot *slot); /* at the end: kills, waits, removes */
+
+/* stats.c */
+void broker_stats(const struct broker *broker, struct message_stats *stats);
 
 /* client.c */
 void client_stop(struct broker *broker);

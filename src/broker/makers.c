@@ -124,6 +124,8 @@ void environment_lose(struct broker *broker, struct environment *env, const char
         return;
     }
     env->state_unsent = true;
+    broker->restarts[ROLE_INCUBATOR]++;
+    broker->restarts[ROLE_ZYGOTE]++;
     client_flush(broker);
     uint64_t now = now_ns();
     bool lived = now - env->since > BACKOFF_MAX_NS;

@@ -6,8 +6,8 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_GONE, RUN_ENDED
- *   front > broker       RUN_START, RUN_KILL
+ *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_GONE, RUN_ENDED, STATS
+ *   front > broker       RUN_START, RUN_KILL, STATS_ASK
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
  *   broker > zygote      SLOT_ADD, PROGRAM_FORK
@@ -35,6 +35,8 @@ enum message_type {
     MESSAGE_PROGRAM_FORK,
     MESSAGE_PROGRAM_FORKED,
     MESSAGE_ENVIRONMENT,
+    MESSAGE_STATS_ASK,
+    MESSAGE_STATS,
     MESSAGE_TYPE_COUNT
 };
 
@@ -116,6 +118,21 @@ struct message_run_ended {
     uint64_t memory_limit; /* bytes, the one in force */
     uint32_t processes_peak;
     uint32_t reserved;
+};
+
+/* Asks for one MESSAGE_STATS. */
+struct message_stats_ask {
+    struct message_head head;
+};
+
+enum process_role { ROLE_BROKER, ROLE_FRONT, ROLE_INCUBATOR, ROLE_ZYGOTE, ROLE_COUNT };
+
+/* What only the broker knows. The environments' processes of one role are added up. */
+struct message_stats {
+    struct message_head head;
+    uint64_t restarts[ROLE_COUNT];
+    uint64_t resident_bytes[ROLE_COUNT];
+    uint64_t quarantined; /* slots */
 };
 
 /* --- front > sandbox -------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
  * noticed: the end of its stream, also a half-close, cancels the run. */
 #include "front/connection.h"
 
+#include "front/metrics.h"
 #include "front/routes.h"
 
 #include <netinet/tcp.h>
@@ -184,6 +185,7 @@ void connection_answer(struct connection *c)
         connection_close(c);
         return;
     }
+    metrics_answered(c->server->metrics, c->response.status);
     response_head(&c->response, word, &c->head);
     if (c->reader.request.method == HTTP_HEAD)
         body_size = 0;
@@ -262,6 +264,7 @@ void connection_stream_begin(struct connection *c, void (*writable)(void *data))
     c->response.chunked = c->reader.request.minor == 1;
     if (!c->response.chunked)
         c->close_after = true;
+    metrics_answered(c->server->metrics, c->response.status);
     response_head(&c->response, connection_word(c), &c->head);
     c->head_unsent = true;
     c->writable = writable;
@@ -442,6 +445,7 @@ void connection_open(struct server *server, int fd)
     buffer_init(&c->backlog, STREAM_BACKLOG_MAX);
     buffer_init(&c->flight, STREAM_BACKLOG_MAX);
     response_init(&c->response);
+    server->metrics->connections++;
     list_append(&server->connections, &c->link);
     server->connection_count++;
     uv_tcp_init(server->loop, &c->tcp);

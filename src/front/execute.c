@@ -4,6 +4,7 @@
 #include "front/answer.h"
 #include "front/connection.h"
 #include "front/environments.h"
+#include "front/metrics.h"
 #include "front/pool.h"
 #include "front/stream.h"
 #include "front/validate.h"
@@ -70,6 +71,7 @@ static void on_client_gone(void *data)
 static void answer_busy(struct connection *connection, const struct pool *pool)
 {
     char seconds[16];
+    metrics_rejected(connection_server(connection)->metrics, REJECTED_QUEUE_FULL);
     snprintf(seconds, sizeof seconds, "%u", pool_retry_after(pool));
     response_header(connection_response(connection), "retry-after", seconds);
     response_json(connection_response(connection), 503,

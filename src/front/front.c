@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "front/confine.h"
 #include "front/json_in.h"
+#include "front/metrics.h"
 #include "front/openapi.h"
 #include "front/pool.h"
 #include "front/server.h"
@@ -21,6 +22,7 @@ enum {
 };
 
 static struct server server;
+static struct metrics metrics;
 
 static void on_broker_gone(void)
 {
@@ -77,7 +79,9 @@ static int prepare(const struct config *config, int listen_fd, int channel_fd, s
     server.environments = environments_new(config);
     if (server.environments == NULL)
         return error_set(err, ENOMEM, "cannot start the front");
-    server.pool = pool_start(config, server.environments, &loop, channel_fd, on_broker_gone, err);
+    server.metrics = &metrics;
+    metrics_init(&metrics);
+    server.pool = pool_start(&server, channel_fd, on_broker_gone, err);
     if (server.pool == NULL)
         return -1;
     if (front_confine(config, err) != 0)

@@ -2,6 +2,7 @@
 #include "front/openapi.h"
 
 #include "front/fields.h"
+#include "front/openapi_operating.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -231,6 +232,8 @@ char *openapi_build(const struct config *config, size_t *size)
                   "Runs Python code, each time in a fresh sandbox that is used once.", "version",
                   HATCHERY_VERSION, "paths", "/execute", "post", execute_operation(), "/health", "get",
                   health_operation(), "/info", "get", info_operation(), "components", "schemas", components);
+    if (document != NULL)
+        openapi_operating(document);
     char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
     if (text != NULL)

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "front/answer.h"
+#include "front/metrics.h"
 #include "front/run_table.h"
 
 #include <errno.h>
@@ -28,8 +29,8 @@ enum {
 static const double MEAN_WEIGHT = 0.1; /* of the newest run in the mean of run times */
 
 struct pool {
+    struct server *server;
     const struct config *config;
-    struct environments *environments;
     struct broker_link link;
     uv_poll_t pipes;
     int epoll;
@@ -189,6 +190,31 @@ bool pool_submit(struct pool *pool, struct run *run)
     return true;
 }
 
+const char *pool_unready(const struct pool *pool)
+{
+    if (pool->server->draining)
+        return "the service is stopping";
+    if (pool->config->concurrency > 0 && pool->running >= pool->config->concurrency)
+        return "as many programs run as may run at the same time";
+    if (list_empty(&pool->ready[0]))
+        return "no sandbox of the default environment is ready yet";
+    return NULL;
+}
+
+void pool_look(const struct pool *pool, struct pool_state *state)
+{
+    *state = (struct pool_state){.running = (uint64_t)pool->running, .waiting = (uint64_t)pool->waiting_count};
+    for (size_t i = 0; i < pool->config->environment_count; i++)
+        for (const struct list *link = pool->ready[i].next; link != &pool->ready[i]; link = link->next)
+            state->ready[i]++;
+}
+
+void pool_ask_stats(struct pool *pool)
+{
+    const struct message_stats_ask message = {.head = {.type = MESSAGE_STATS_ASK}};
+    broker_link_send(&pool->link, &message, sizeof message);
+}
+
 static void kill_run(struct pool *pool, const struct run *run, enum kill_reason reason)
 {
     struct message_run_kill message = {
@@ -330,6 +356,8 @@ static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct m
     pool->mean_seconds += MEAN_WEIGHT * ((double)end->wall_ns / 1e9 - pool->mean_seconds);
     if (run->ended != NULL)
         run->ended(run, end);
+    metrics_run(pool->server->metrics, run->environment, answer_status(end), run->started_ns - run->received_ns,
+                sandbox->setup_ns, end->wall_ns);
     log_end(run, end);
     sandbox_free(pool, sandbox);
     list_remove(&run->link);
@@ -347,11 +375,15 @@ static void on_message(void *data, struct message *message)
         return;
     }
     if (message->head.type == MESSAGE_ENVIRONMENT) {
-        environments_told(pool->environments, message);
+        environments_told(pool->server->environments, message);
         message_close_fds(message);
         return;
     }
     message_close_fds(message);
+    if (message->head.type == MESSAGE_STATS) {
+        metrics_told(pool->server, &message->stats);
+        return;
+    }
     sandbox = find(pool, &message->head);
     if (sandbox == NULL)
         return; /* its sandbox was found dead here before the broker could say so */
@@ -399,17 +431,16 @@ static void on_pipes(uv_poll_t *poll, int status, int events)
     }
 }
 
-struct pool *pool_start(const struct config *config, struct environments *environments, uv_loop_t *loop, int channel, void (*broker_gone)(void),
-                        struct error *err)
+struct pool *pool_start(struct server *server, int channel, void (*broker_gone)(void), struct error *err)
 {
     struct pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL) {
         error_set(err, ENOMEM, "cannot start the pool");
         return NULL;
     }
-    pool->config = config;
-    pool->environments = environments;
-    for (size_t i = 0; i < config->environment_count; i++) {
+    pool->server = server;
+    pool->config = server->config;
+    for (size_t i = 0; i < pool->config->environment_count; i++) {
         list_init(&pool->ready[i]);
         list_init(&pool->waiting[i]);
     }
@@ -418,13 +449,13 @@ struct pool *pool_start(const struct config *config, struct environments *enviro
     pool->rest_timer.data = pool;
     pool->pipes.data = pool;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
-    int status = pool->epoll >= 0 ? uv_poll_init(loop, &pool->pipes, pool->epoll) : -errno;
+    int status = pool->epoll >= 0 ? uv_poll_init(server->loop, &pool->pipes, pool->epoll) : -errno;
     if (status == 0)
         status = uv_poll_start(&pool->pipes, UV_READABLE, on_pipes);
     if (status == 0)
-        status = uv_timer_init(loop, &pool->rest_timer);
+        status = uv_timer_init(server->loop, &pool->rest_timer);
     if (status == 0)
-        status = broker_link_start(&pool->link, loop, channel, on_message, broker_gone, pool);
+        status = broker_link_start(&pool->link, server->loop, channel, on_message, broker_gone, pool);
     if (status != 0) {
         error_set(err, -status, "cannot watch the channel to the broker");
         free(pool);

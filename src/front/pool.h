@@ -5,10 +5,10 @@
 #include "front/broker_link.h"
 #include "front/environments.h"
 #include "front/run.h"
+#include "front/server.h"
 
-/* Watches the channel to the broker; what it tells of environments goes to `environments`. `broker_gone` is called when it has ended. 0, or -1 with `err`. */
-struct pool *pool_start(const struct config *config, struct environments *environments, uv_loop_t *loop, int channel, void (*broker_gone)(void),
-                        struct error *err);
+/* Watches the channel to the broker. `broker_gone` is called when it has ended. NULL, with `err`, on failure. */
+struct pool *pool_start(struct server *server, int channel, void (*broker_gone)(void), struct error *err);
 
 /* Starts the run now or when a sandbox is free. False: too many wait already; the run is still the caller's. */
 bool pool_submit(struct pool *pool, struct run *run);
@@ -27,3 +27,14 @@ void pool_resume(struct pool *pool, struct run *run);
 
 /* Whole seconds after which a sandbox is likely to be free for one more request. */
 unsigned pool_retry_after(const struct pool *pool);
+
+/* Why a run of the default environment would not start now; NULL: it would. */
+const char *pool_unready(const struct pool *pool);
+
+struct pool_state {
+    uint64_t running, waiting, ready[CONFIG_ENVIRONMENTS_MAX];
+};
+void pool_look(const struct pool *pool, struct pool_state *state);
+
+/* Asks the broker for a MESSAGE_STATS, which metrics_told() gets. */
+void pool_ask_stats(struct pool *pool);

@@ -5,6 +5,8 @@
 #include "front/assets.h"
 #include "front/connection.h"
 #include "front/execute.h"
+#include "front/metrics.h"
+#include "front/pool.h"
 #include "front/info.h"
 
 #include <stdlib.h>
@@ -21,6 +23,20 @@ static const char CONTENT_SECURITY_POLICY[] =
 static void get_health(struct connection *connection)
 {
     response_json(connection_response(connection), 200, "{\"status\":\"healthy\"}");
+    connection_answer(connection);
+}
+
+static void get_ready(struct connection *connection)
+{
+    struct response *response = connection_response(connection);
+    const char *why = pool_unready(connection_server(connection)->pool);
+    if (why == NULL) {
+        response_json(response, 200, "{\"status\":\"ready\"}");
+    } else {
+        response->status = 503;
+        buffer_format(&response->body, "{\"status\":\"not ready\",\"detail\":\"%s\"}", why);
+    }
+    response_header(response, "cache-control", "no-store");
     connection_answer(connection);
 }
 
@@ -89,7 +105,9 @@ static const struct route {
     {"/execute", HTTP_POST, execute_request},
     {"/health", HTTP_GET, get_health},
     {"/info", HTTP_GET, get_info},
+    {"/metrics", HTTP_GET, metrics_request},
     {"/openapi.json", HTTP_GET, get_openapi},
+    {"/ready", HTTP_GET, get_ready},
     {"/", HTTP_GET, get_root},
     {"/runs/", HTTP_DELETE, .handle_below = cancel_request},
 };

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "front/connection.h"
+#include "front/metrics.h"
 #include "front/response.h"
 #include "front/stream.h"
 
@@ -48,12 +49,13 @@ static void start_tick(struct server *server)
 }
 
 /* Tells one client too many so, and closes. */
-static void turn_away(int fd)
+static void turn_away(struct server *server, int fd)
 {
     static const char body[] = "{\"detail\":\"Too many connections\"}";
     struct response response;
     struct buffer head;
 
+    metrics_rejected(server->metrics, REJECTED_CONNECTIONS);
     response_init(&response);
     response_json(&response, 503, body);
     response_header(&response, "retry-after", "1");
@@ -82,7 +84,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
             return; /* EAGAIN, or a client that went away meanwhile */
         }
         if (server->connection_count >= server->connections_max)
-            turn_away(fd);
+            turn_away(server, fd);
         else
             connection_open(server, fd);
     }

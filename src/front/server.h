@@ -8,12 +8,14 @@
 #include <uv.h>
 
 struct environments;
+struct metrics;
 struct pool;
 
 struct server {
     const struct config *config;
     uv_loop_t *loop;
     struct pool *pool;
+    struct metrics *metrics;
     struct environments *environments;
     const char *openapi;
     size_t openapi_size;
