@@ -133,8 +133,12 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 static uint64_t next_deadline(const struct broker *broker)
 {
     uint64_t next = broker->client_retry_at;
-    for (uint32_t i = 0; i < broker->environment_count; i++)
-        next = earliest(next, earliest(broker->environments[i].retry_at, broker->environments[i].fill_at));
+    for (uint32_t i = 0; i < broker->environment_count; i++) {
+        const struct environment *env = &broker->environments[i];
+        next = earliest(next, earliest(env->retry_at, env->fill_at));
+        if (env->warm && env->next.pid == 0 && env->old.pid == 0 && !broker->stopping)
+            next = earliest(next, env->rotate_at);
+    }
     for (uint32_t i = 0; i < broker->slot_count; i++)
         next = earliest(next, broker->slots[i].deadline);
     return next;
@@ -232,7 +236,7 @@ static int plan_environments(struct broker *broker, struct error *err)
         struct environment *env = &broker->environments[broker->environment_count++];
         *env = (struct environment){
             .config = &config->environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE,
-            .zygote = MAKER_NONE, .inventory = -1};
+            .zygote = MAKER_NONE, .next = MAKER_NONE, .old = MAKER_NONE, .inventory = -1};
         env->slot_count = (uint32_t)slots_needed(config, env->config);
         for (uint32_t place = 0; place < env->slot_count; place++) {
             slots[place].environment = env;

@@ -62,6 +62,13 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
         close(slot->err);
         slot->job = slot->out = slot->err = -1;
     }
+    if (slot->unwanted_unsent && slot->state == SLOT_READY) {
+        struct message_sandbox_unwanted unwanted = {.head = head};
+        unwanted.head.type = MESSAGE_SANDBOX_UNWANTED;
+        if (!send_one(broker, &unwanted, sizeof unwanted, NULL, 0))
+            return false;
+        slot->unwanted_unsent = false;
+    }
     if (slot->gone_unsent) {
         struct message_sandbox_gone gone = {.head = head};
         gone.head.type = MESSAGE_SANDBOX_GONE;
@@ -158,7 +165,7 @@ void client_gone(struct broker *broker)
     client_stop(broker);
     for (uint32_t i = 0; i < broker->slot_count; i++) {
         struct slot *slot = &broker->slots[i];
-        slot->verdict_unsent = slot->ready_unsent = slot->gone_unsent = false;
+        slot->verdict_unsent = slot->ready_unsent = slot->gone_unsent = slot->unwanted_unsent = false;
         slot_abandon(broker, slot);
     }
     if (broker->stopping)

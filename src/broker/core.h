@@ -31,6 +31,7 @@ struct slot {
     struct cgroup cgroup;
     bool has_cgroup;
     bool announced; /* the zygote knows the cgroup's files */
+    uint32_t zygote; /* serial number of the zygote that forked the program */
 
     pid_t init, program; /* children of ours; 0: none, or reaped. The init outlives a run that left nothing behind */
     int init_pidfd, program_pidfd;
@@ -50,7 +51,8 @@ struct slot {
     uint32_t kill_reason; /* enum run_outcome; 0: it ended by itself */
     bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */
     struct message_run_ended verdict;
-    bool verdict_unsent, ready_unsent, gone_unsent;
+    bool verdict_unsent, ready_unsent, gone_unsent, unwanted_unsent;
+    bool unwanted; /* the client was, or will be, told to drop it */
 };
 
 /* A Python that programs run with, see environment.h. It has slots of its own, so that no other one's runs can take them. */
@@ -64,6 +66,17 @@ struct environment {
     struct maker incubator, zygote;
     bool warm;
     uint64_t since;             /* when they were started */
+
+    /* Rotation: `next` warms up and then takes the zygote's place, which becomes `old` until it owes no answer. */
+    struct maker next, old;
+    uint32_t zygote_serial;   /* of the present zygote */
+    uint64_t zygote_since;    /* when it took over */
+    uint64_t next_since;      /* when `next` was started */
+    uint64_t warm_up_ns;      /* how long the present zygote needed */
+    uint64_t rotate_at;       /* when the next rotation begins; 0: there is no reason yet */
+    const char *rotate_why;
+    uint64_t runs;            /* started in the present zygote's time */
+
     uint64_t retry_at, backoff; /* when they are started again; 0: they run */
     bool served_once;           /* a first sandbox has become ready: the layers work here */
     char python[32];            /* its version; "" before it was warm once */
@@ -118,13 +131,22 @@ void environment_lose(struct broker *broker, struct environment *env, const char
 void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid);
 void environment_deadline(struct broker *broker, struct environment *env, uint64_t now);
 void environment_end(struct environment *env);
+void environment_answered(struct environment *env); /* a zygote has given an answer that it owed */
 /* Ends children that a maker of the environment (NULL: any) made and could not tell us of before it died. */
 void reap_strangers(const struct broker *broker, const struct environment *env);
+
+/* rotation.c: when a zygote is replaced */
+void rotation_took_over(struct environment *env, uint64_t now);
+void rotation_run_started(struct environment *env, uint64_t now);
+void rotation_run_faulted(struct environment *env, uint64_t now);
+void rotation_failed(struct environment *env, uint64_t now);
+bool rotation_due(const struct environment *env, uint64_t now);
 
 /* supply.c: how many sandboxes stand ready */
 void supply_fill(struct broker *broker, struct environment *env); /* makes sandboxes until the pool is full */
 void supply_fill_all(struct broker *broker);
 void supply_run_started(struct environment *env, uint64_t now);
+void supply_became_ready(struct broker *broker, struct environment *env); /* one more sandbox of the present zygote */
 
 /* slot.c */
 void slot_make(struct broker *broker, struct slot *slot);
@@ -139,6 +161,7 @@ void slot_start(struct broker *broker, const struct message_run_start *start);
 void slot_kill_run(struct broker *broker, const struct message_run_kill *kill);
 void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now);
 void slot_abandon(struct broker *broker, struct slot *slot); /* its client or its maker is gone */
+void slot_unwanted(struct slot *slot);                        /* ready, and to be dropped unless it is used just now */
 void slots_forget_makers(struct broker *broker, struct environment *env); /* after they were lost */
 void slot_destroy(struct broker *broker, struct slot *slot); /* at the end: kills, waits, removes */
 

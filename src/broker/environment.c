@@ -4,7 +4,8 @@
  *   broker -- fork --> launcher: mount namespace, tree, pivot_root; user namespace; ids mapped by the broker
  *                        |-- clone(CLONE_PARENT) --> incubator   (a child of the broker, too)
  *                        `-- exec --> zygote
- */
+ *
+ * A zygote that takes over from another is a fork of the broker that enters the namespaces of the incubator. */
 #include "broker/environment.h"
 #include "broker/inner_root.h"
 #include "broker/process.h"
@@ -226,6 +227,26 @@ static int keep_capabilities(void)
     }
 }
 
+/* What every fork of the broker does that becomes a maker. */
+static void leave_broker(void)
+{
+    const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (score >= 0) { /* when the machine is out of memory, runs go before the service */
+        if (write(score, "500", 3) < 0)
+            _exit(121);
+        close(score);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid(); /* a Ctrl-C at the terminal is for the broker, who ends the others in order */
+}
+
+static int become_environment_root(void)
+{
+    return setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0 ? -1 : keep_capabilities();
+}
+
 static _Noreturn void launcher_main(struct launcher *launcher)
 {
     struct error err = {0};
@@ -233,16 +254,7 @@ static _Noreturn void launcher_main(struct launcher *launcher)
     const struct tree tree = {.extension = launcher->plan->extension,
                               .paths = (const char *const *)launcher->plan->paths,
                               .path_count = launcher->plan->path_count};
-    const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (score >= 0) { /* when the machine is out of memory, runs go before the service */
-        if (write(score, "500", 3) < 0)
-            error_set(&err, errno, "oom_score_adj");
-        close(score);
-    }
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid(); /* a Ctrl-C at the terminal is for the broker, who ends the others in order */
+    leave_broker();
     if (unshare(CLONE_NEWNS) != 0) {
         error_set(&err, errno, "environment: cannot make a mount namespace");
         launch_fail(launcher, &err);
@@ -259,7 +271,7 @@ static _Noreturn void launcher_main(struct launcher *launcher)
     }
     if (write(launcher->control, &byte, 1) != 1 || read(launcher->control, &byte, 1) != 1)
         _exit(121);
-    if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0 || sethostname("sandbox", 7) != 0 || keep_capabilities() != 0) {
+    if (sethostname("sandbox", 7) != 0 || become_environment_root() != 0) {
         error_set(&err, errno, "environment: cannot change identity");
         launch_fail(launcher, &err);
     }
@@ -360,6 +372,53 @@ int environment_start(struct maker *incubator, struct maker *zygote, const struc
         maker_stop(zygote);
         maker_stop(incubator);
     }
+    return r;
+}
+
+/* Its output goes to the log, so that is where a failure is told. */
+static _Noreturn void follow_incubator(struct launcher *launcher, int incubator)
+{
+    leave_broker();
+    if (dup2(launcher->output, 2) < 0)
+        _exit(121);
+    if ((setgroups(0, NULL) != 0 && errno != EPERM) ||
+        setns(incubator, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) != 0 || unshare(CLONE_NEWNET) != 0 ||
+        become_environment_root() != 0) {
+        fprintf(stderr, "hatchery: cannot enter the environment's namespaces: %s\n", strerror(errno));
+        _exit(120);
+    }
+    exec_zygote(launcher);
+}
+
+int environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan,
+                             struct error *err)
+{
+    int channel[2], output[2];
+    *zygote = MAKER_NONE;
+    if (channel_pair(channel, 0) != 0)
+        return error_set(err, errno, "environment: socketpair");
+    if (pipe2(output, O_CLOEXEC) != 0) {
+        error_set(err, errno, "environment: pipe");
+        close(channel[0]);
+        close(channel[1]);
+        return -1;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct launcher launcher = {
+            .plan = plan, .incubator_channel = -1, .zygote_channel = channel[1], .output = output[1], .control = -1};
+        follow_incubator(&launcher, incubator->pidfd);
+    }
+    int r = pid > 0 ? 0 : error_set(err, errno, "environment: cannot fork");
+    close(channel[1]);
+    close(output[1]);
+    zygote->channel = channel[0];
+    zygote->output = output[0];
+    zygote->pid = pid > 0 ? pid : 0;
+    if (r == 0 && watchable(zygote) != 0)
+        r = error_set(err, errno, "environment: pidfd");
+    if (r != 0)
+        maker_stop(zygote);
     return r;
 }
 

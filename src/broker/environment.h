@@ -54,5 +54,9 @@ void environment_plan_free(struct environment_plan *plan);
  * message. */
 int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, struct error *err);
 
+/* Starts another zygote beside the one that runs, in the incubator's user namespace and tree. 0; or -1 with `err`. */
+int environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan,
+                             struct error *err);
+
 /* Kills and reaps it and closes its descriptors. Sandboxes that it made live on: they are the broker's. */
 void maker_stop(struct maker *maker);

@@ -1,4 +1,4 @@
-/* makers.c: the life of an environment's two processes in the broker: started, listened to, started again when one dies.
+/* makers.c: the life of an environment's processes in the broker: started, listened to, replaced, started again when one dies.
  * An environment's death is its own: the others and all runs under way go on. Trusts the messages of makers in form only. */
 #include "broker/core.h"
 #include "broker/process.h"
@@ -23,9 +23,11 @@ static bool is_ours(const struct broker *broker, pid_t pid)
 {
     if (pid == broker->client)
         return true;
-    for (uint32_t i = 0; i < broker->environment_count; i++)
-        if (broker->environments[i].incubator.pid == pid || broker->environments[i].zygote.pid == pid)
+    for (uint32_t i = 0; i < broker->environment_count; i++) {
+        const struct environment *env = &broker->environments[i];
+        if (env->incubator.pid == pid || env->zygote.pid == pid || env->next.pid == pid || env->old.pid == pid)
             return true;
+    }
     for (uint32_t i = 0; i < broker->slot_count; i++)
         if (broker->slots[i].init == pid || broker->slots[i].program == pid)
             return true;
@@ -88,6 +90,9 @@ int environment_begin(struct broker *broker, struct environment *env, struct err
 void environment_end(struct environment *env)
 {
     env->warm = false;
+    env->rotate_at = 0;
+    maker_stop(&env->next);
+    maker_stop(&env->old);
     maker_stop(&env->zygote);
     maker_stop(&env->incubator);
 }
@@ -137,18 +142,109 @@ void environment_lose(struct broker *broker, struct environment *env, const char
               LOG_T("retry_in", (double)env->backoff / 1e9));
 }
 
+/* --- rotation -------------------------------------------------------------------------------------------------------- */
+
+static void rotation_begin(struct broker *broker, struct environment *env, uint64_t now)
+{
+    struct error err;
+    env->next_since = now;
+    if (environment_start_zygote(&env->next, &env->incubator, &env->plan, &err) == 0) {
+        if (watch(broker, env, &env->next) == 0)
+            return;
+        error_set(&err, errno, "epoll_ctl");
+        maker_stop(&env->next);
+    }
+    log_event(LOG_WARN, "environment.not_rotated", LOG_S("environment", env->config->name), LOG_S("error", err.text));
+    rotation_failed(env, now);
+}
+
+/* The new zygote did not become warm: the old one goes on. */
+static void rotation_abort(struct broker *broker, struct environment *env, const char *why)
+{
+    output_readable(broker, env, &env->next);
+    log_event(LOG_WARN, "environment.not_rotated", LOG_S("environment", env->config->name), LOG_S("error", why));
+    maker_stop(&env->next);
+    rotation_failed(env, now_ns());
+}
+
+static bool owes_answers(const struct environment *env, uint32_t serial)
+{
+    for (uint32_t i = 0; i < env->slot_count; i++)
+        if (env->slots[i].fork_pending && env->slots[i].zygote == serial)
+            return true;
+    return false;
+}
+
+/* Killed only: it is reaped when its pidfd tells, so that nobody waits for the kernel to free its memory. */
+void environment_answered(struct environment *env)
+{
+    if (env->old.pid != 0 && !owes_answers(env, env->zygote_serial - 1))
+        syscall(SYS_pidfd_send_signal, env->old.pidfd, SIGKILL, NULL, 0);
+}
+
+static void rotation_finish(struct broker *broker, struct environment *env)
+{
+    const uint64_t now = now_ns();
+    log_event(LOG_INFO, "environment.rotated", LOG_S("environment", env->config->name), LOG_S("why", env->rotate_why),
+              LOG_I("runs", (int64_t)env->runs), LOG_T("age", (double)(now - env->zygote_since) / 1e9));
+    env->old = env->zygote;
+    env->zygote = env->next;
+    env->next = MAKER_NONE;
+    env->warm_up_ns = now - env->next_since;
+    env->zygote_serial++;
+    for (uint32_t i = 0; i < env->slot_count; i++)
+        env->slots[i].announced = false;
+    rotation_took_over(env, now);
+    environment_answered(env);
+}
+
+/* The old zygote has ended. When that was too early, the sandboxes that it was making are lost; nothing else. */
+static void old_ended(struct broker *broker, struct environment *env)
+{
+    maker_stop(&env->old);
+    bool lost = false;
+    for (uint32_t i = 0; i < env->slot_count; i++) {
+        struct slot *slot = &env->slots[i];
+        if (!slot->fork_pending || slot->zygote != env->zygote_serial - 1)
+            continue;
+        slot->fork_pending = false;
+        lost = true;
+        if (slot->state == SLOT_FORKING)
+            slot_abandon(broker, slot);
+        else if (slot->state == SLOT_DYING && slot->init == 0)
+            slot_init_ended(broker, slot);
+    }
+    if (lost)
+        reap_strangers(broker, env);
+}
+
 /* --- what they say --------------------------------------------------------------------------------------------------- */
 
-static void zygote_warm(struct broker *broker, struct environment *env, struct message *message)
+static void zygote_warm(struct broker *broker, struct environment *env, const struct maker *maker, struct message *message)
 {
-    message->zygote_warm.what[sizeof message->zygote_warm.what - 1] = '\0';
-    message->zygote_warm.version[sizeof message->zygote_warm.version - 1] = '\0';
-    if (message->zygote_warm.error != 0) {
-        environment_lose(broker, env, message->zygote_warm.what);
+    const uint64_t now = now_ns();
+    struct message_zygote_warm *warm = &message->zygote_warm;
+    warm->what[sizeof warm->what - 1] = '\0';
+    warm->version[sizeof warm->version - 1] = '\0';
+    if (warm->error != 0 && maker == &env->next) {
+        rotation_abort(broker, env, warm->what);
         return;
     }
+    if (warm->error != 0) {
+        environment_lose(broker, env, warm->what);
+        return;
+    }
+    if (maker == &env->next) {
+        rotation_finish(broker, env);
+    } else {
+        env->warm_up_ns = now - env->since;
+        env->zygote_serial++;
+        rotation_took_over(env, now);
+        log_event(LOG_INFO, "environment.warm", LOG_S("environment", env->config->name), LOG_S("python", warm->version),
+                  LOG_T("took", (double)env->warm_up_ns / 1e9));
+    }
     env->warm = true;
-    memcpy(env->python, message->zygote_warm.version, sizeof env->python);
+    memcpy(env->python, warm->version, sizeof env->python);
     if (message->fd_count == 1) {
         if (env->inventory >= 0)
             close(env->inventory);
@@ -156,37 +252,45 @@ static void zygote_warm(struct broker *broker, struct environment *env, struct m
         message->fds[0] = -1;
     }
     env->state_unsent = true;
-    log_event(LOG_INFO, "environment.warm", LOG_S("environment", env->config->name),
-              LOG_S("python", message->zygote_warm.version), LOG_T("took", (double)(now_ns() - env->since) / 1e9));
     client_flush(broker);
     supply_fill(broker, env);
+}
+
+/* Ends whom the maker can take with it. */
+static void maker_broke(struct broker *broker, struct environment *env, const struct maker *maker, const char *why)
+{
+    if (maker == &env->next)
+        rotation_abort(broker, env, why);
+    else
+        environment_lose(broker, env, why);
 }
 
 static void maker_readable(struct broker *broker, struct environment *env, const struct maker *maker)
 {
     const pid_t pid = maker->pid;
-    const bool zygote = maker == &env->zygote;
+    const bool incubator = maker == &env->incubator;
     struct message message;
-    while (maker->pid == pid) {
+    while (maker->pid == pid) { /* a message may be the end of it, or make it another one */
         int r = channel_receive(maker->channel, &message);
         if (r < 0 && errno == EAGAIN)
             return;
         if (r <= 0) {
             /* Its end is told by the pidfd, with how it ended; a protocol error ends it. */
             if (r < 0)
-                environment_lose(broker, env, "it broke the protocol");
+                maker_broke(broker, env, maker, "it broke the protocol");
             else
                 epoll_ctl(broker->epoll, EPOLL_CTL_DEL, maker->channel, NULL);
             return;
         }
-        if (zygote && message.head.type == MESSAGE_ZYGOTE_WARM)
-            zygote_warm(broker, env, &message);
-        else if (zygote && message.head.type == MESSAGE_PROGRAM_FORKED)
+        const bool may_be_warm = maker == &env->next || (maker == &env->zygote && !env->warm);
+        if (may_be_warm && message.head.type == MESSAGE_ZYGOTE_WARM)
+            zygote_warm(broker, env, maker, &message);
+        else if ((maker == &env->zygote || maker == &env->old) && message.head.type == MESSAGE_PROGRAM_FORKED)
             slot_program_forked(broker, env, &message);
-        else if (!zygote && message.head.type == MESSAGE_NEST_MADE)
+        else if (incubator && message.head.type == MESSAGE_NEST_MADE)
             slot_nest_made(broker, env, &message);
         else
-            environment_lose(broker, env, "it sent a message that it may not send");
+            maker_broke(broker, env, maker, "it sent a message that it may not send");
         message_close_fds(&message);
     }
 }
@@ -198,14 +302,18 @@ static void maker_ended(struct broker *broker, struct environment *env, const st
     maker_readable(broker, env, maker); /* its last words */
     if (maker->pid != pid)
         return;
-    int n = snprintf(why, sizeof why, "the %s ", maker == &env->zygote ? "interpreter" : "incubator");
+    if (maker == &env->old) {
+        old_ended(broker, env);
+        return;
+    }
+    int n = snprintf(why, sizeof why, "the %s ", maker == &env->incubator ? "incubator" : "interpreter");
     process_describe_ended(pid, why + n, sizeof why - (size_t)n);
-    environment_lose(broker, env, why);
+    maker_broke(broker, env, maker, why);
 }
 
 void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid)
 {
-    struct maker *const makers[] = {&env->incubator, &env->zygote};
+    struct maker *const makers[] = {&env->incubator, &env->zygote, &env->next, &env->old};
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
         if (makers[i]->pid != pid)
             continue;
@@ -226,6 +334,8 @@ void environment_deadline(struct broker *broker, struct environment *env, uint64
         env->fill_at = 0;
         supply_fill(broker, env);
     }
+    if (rotation_due(env, now) && !broker->stopping)
+        rotation_begin(broker, env, now);
     if (env->retry_at == 0 || env->retry_at > now || broker->stopping)
         return;
     if (environment_begin(broker, env, &err) != 0) {

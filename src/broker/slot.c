@@ -148,12 +148,14 @@ static void fork_program(struct broker *broker, struct slot *slot)
     bool sent = false;
     if (make_pipes(slot, theirs) == 0 && broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
         const int fds[4] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2]};
-        sent = channel_send(slot->environment->zygote.channel, &fork_program, sizeof fork_program, fds, 4) == 0;
+        sent = (slot->announced || announce(slot) == 0) && /* the zygote may be another one than it was */
+               channel_send(slot->environment->zygote.channel, &fork_program, sizeof fork_program, fds, 4) == 0;
     }
     int error = errno;
     for (int i = 0; i < 3; i++)
         close_fd(&theirs[i]);
     slot->state = SLOT_FORKING;
+    slot->zygote = slot->environment->zygote_serial;
     slot->fork_pending = sent;
     if (!sent) {
         make_failed(broker, slot, error, "descriptors of a sandbox");
@@ -165,7 +167,7 @@ void slot_make(struct broker *broker, struct slot *slot)
 {
     struct error err;
     slot->generation = ++broker->generation;
-    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = false;
+    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = slot->unwanted = false;
     slot->kill_reason = slot->oom_checks = 0;
     slot->setup_ns = slot->started_at = slot->ended_at = 0;
     slot->made_at = now_ns();
@@ -246,6 +248,7 @@ void slot_program_forked(struct broker *broker, struct environment *env, const s
         return;
     }
     slot->fork_pending = false;
+    environment_answered(env);
     if (forked->pid > 0) {
         slot->program = forked->pid;
         slot->program_pidfd = (int)syscall(SYS_pidfd_open, forked->pid, 0);
@@ -275,6 +278,7 @@ static void hand_over(struct broker *broker, struct slot *slot)
     /* The other counters have not moved in this group: cgroup_rearm() saw to it. */
     slot->before = (struct cgroup_usage){0};
     cgroup_read_cpu(&slot->cgroup, &slot->before);
+    supply_became_ready(broker, slot->environment);
     client_flush(broker);
 }
 
@@ -339,6 +343,7 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     if (slot->cpu_time_ns > 0)
         slot_deadline(broker, slot, now);
     supply_run_started(slot->environment, now);
+    rotation_run_started(slot->environment, now);
 }
 
 static void end_run(struct broker *broker, struct slot *slot, enum run_outcome reason)
@@ -441,6 +446,12 @@ static void split_cpu(const struct cgroup_usage *before, const struct cgroup_usa
     verdict->cpu_system_ns = total - verdict->cpu_user_ns;
 }
 
+/* How a program dies that touched memory as it should not; SIGABRT is how libc ends one whose heap is not sound. */
+static bool is_memory_fault(int signal)
+{
+    return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGABRT;
+}
+
 static void judge(struct broker *broker, struct slot *slot)
 {
     struct cgroup_usage usage = slot->before;
@@ -467,6 +478,8 @@ static void judge(struct broker *broker, struct slot *slot)
         v->outcome = RUN_EXITED, v->exit_code = WEXITSTATUS(slot->wait_status);
     if (usage.memory_refused > slot->before.memory_refused && v->outcome != RUN_MEMORY_LIMIT)
         v->limits_hit |= LIMIT_HIT_MEMORY;
+    if (v->outcome == RUN_SIGNALED && is_memory_fault(v->signal))
+        rotation_run_faulted(slot->environment, slot->ended_at);
     slot->started = false;
     slot->verdict_unsent = true;
     client_flush(broker);
@@ -477,7 +490,7 @@ static void release(struct slot *slot)
 {
     close_ends(slot);
     slot->deadline = 0;
-    slot->ready_unsent = false;
+    slot->ready_unsent = slot->unwanted_unsent = false;
     if (cgroup_population(&slot->cgroup) != 0) {
         log_event(LOG_ERROR, "sandbox.quarantined", LOG_I("slot", slot->index), LOG_S("error", "its cgroup is not empty"));
         slot->state = SLOT_QUARANTINED;
@@ -590,6 +603,11 @@ void slot_abandon(struct broker *broker, struct slot *slot)
     slot->state = SLOT_DYING;
     if (slot->init == 0)
         slot_init_ended(broker, slot);
+}
+
+void slot_unwanted(struct slot *slot)
+{
+    slot->unwanted = slot->unwanted_unsent = true;
 }
 
 void slots_forget_makers(struct broker *broker, struct environment *env)

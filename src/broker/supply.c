@@ -18,6 +18,12 @@ static struct slot *free_slot(struct environment *env)
     return found;
 }
 
+/* Ready, and not to be dropped soon. */
+static bool is_fresh(const struct environment *env, const struct slot *slot)
+{
+    return slot->state == SLOT_READY && slot->zygote == env->zygote_serial && !slot->unwanted;
+}
+
 void supply_fill(struct broker *broker, struct environment *env)
 {
     uint32_t ready = 0, making = 0;
@@ -27,7 +33,7 @@ void supply_fill(struct broker *broker, struct environment *env)
         return;
     slots_reclaim(env);
     for (uint32_t i = 0; i < env->slot_count; i++) {
-        ready += env->slots[i].state == SLOT_READY;
+        ready += is_fresh(env, &env->slots[i]);
         making += env->slots[i].state == SLOT_NESTING || env->slots[i].state == SLOT_FORKING;
     }
     struct slot *slot;
@@ -49,4 +55,16 @@ void supply_run_started(struct environment *env, uint64_t now)
 {
     if (env->fill_at == 0)
         env->fill_at = now + FILL_DELAY_NS;
+}
+
+/* What an earlier zygote has forked is used as long as it is all there is: one is dropped for each new one. */
+void supply_became_ready(struct broker *broker, struct environment *env)
+{
+    for (uint32_t i = 0; i < env->slot_count; i++) {
+        struct slot *slot = &env->slots[i];
+        if (slot->state == SLOT_READY && slot->zygote != env->zygote_serial && !slot->unwanted) {
+            slot_unwanted(slot);
+            return;
+        }
+    }
 }

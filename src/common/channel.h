@@ -11,6 +11,7 @@ struct message {
         struct message_environment environment;
         struct message_stats stats;
         struct message_sandbox_ready sandbox_ready;
+        struct message_sandbox_unwanted sandbox_unwanted;
         struct message_sandbox_gone sandbox_gone;
         struct message_run_start run_start;
         struct message_run_kill run_kill;

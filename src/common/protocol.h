@@ -6,7 +6,7 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_GONE, RUN_ENDED, STATS
+ *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_ENDED, STATS
  *   front > broker       RUN_START, RUN_KILL, STATS_ASK
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
@@ -37,6 +37,7 @@ enum message_type {
     MESSAGE_ENVIRONMENT,
     MESSAGE_STATS_ASK,
     MESSAGE_STATS,
+    MESSAGE_SANDBOX_UNWANTED,
     MESSAGE_TYPE_COUNT
 };
 
@@ -66,6 +67,12 @@ struct message_sandbox_ready {
     uint64_t setup_ns;    /* what it took to make */
     uint32_t environment; /* its index in the settings */
     uint32_t reserved;
+};
+
+/* A ready sandbox is not needed any more. If no run was given to it yet: close its descriptors and forget it; it then ends by
+ * itself. Otherwise the run is as good as any. */
+struct message_sandbox_unwanted {
+    struct message_head head;
 };
 
 /* A ready sandbox died, or was withdrawn, before it was started: close its descriptors and forget it. */

@@ -387,7 +387,10 @@ static void on_message(void *data, struct message *message)
     sandbox = find(pool, &message->head);
     if (sandbox == NULL)
         return; /* its sandbox was found dead here before the broker could say so */
-    if (message->head.type == MESSAGE_SANDBOX_GONE)
+    if (message->head.type == MESSAGE_SANDBOX_UNWANTED) {
+        if (sandbox->run == NULL)
+            sandbox_free(pool, sandbox);
+    } else if (message->head.type == MESSAGE_SANDBOX_GONE)
         sandbox_gone(pool, sandbox);
     else if (message->head.type == MESSAGE_RUN_ENDED && sandbox->run != NULL)
         run_ended(pool, sandbox, &message->run_ended);
