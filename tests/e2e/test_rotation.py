@@ -1,0 +1,196 @@
+"""A zygote does not live for ever: a new one takes over, and nobody waits for it or loses by it."""
+
+import os
+import re
+import signal
+import threading
+import time
+
+import httpx
+import pytest
+
+import audit
+from service import wait_for
+
+LAYOUT = "import ctypes; print(hash('a'), ctypes.addressof(ctypes.c_int.in_dll(ctypes.pythonapi, 'Py_NoSiteFlag')))"
+
+
+def rotations(service):
+    return re.findall(r"environment.rotated environment=(\S+) why=(\"[^\"]*\"|\S+) runs=(\d+)", service.log_text())
+
+
+def zygote(service):
+    (pid,) = service.role_pids()["zygote"]
+    return pid
+
+
+def seed(service):
+    return service.execute("print(hash('a'))")["output"]
+
+
+def settled(service):
+    """Only one zygote, and what it made."""
+    wait_for(lambda: len(service.role_pids().get("zygote", [])) == 1, 20, "one zygote")
+
+
+def test_by_count(make_service):
+    service = make_service(pool=2, rotate_runs=5, rotate_age=0)
+    first, before = zygote(service), seed(service)
+    time.sleep(1.2)  # a zygote lives for a second at least
+    for _ in range(4):
+        assert seed(service) == before
+    wait_for(lambda: rotations(service), 20, "a rotation")
+    settled(service)
+    assert zygote(service) != first
+    wait_for(lambda: seed(service) != before, 20, "a sandbox of the new zygote", 0.1)
+    assert rotations(service)[0][1:] == ("runs", "5")
+
+
+def test_by_age(make_service):
+    """Counted from the first run on: a zygote that nobody has used stays."""
+    service = make_service(pool=2, rotate_age=1.5)
+    first = zygote(service)
+    time.sleep(2)
+    assert zygote(service) == first
+    service.canary()
+    wait_for(lambda: rotations(service), 20, "a rotation")
+    settled(service)
+    assert zygote(service) != first and rotations(service)[0][1] == "age"
+    second = zygote(service)
+    time.sleep(2)
+    assert zygote(service) == second
+
+
+@pytest.mark.parametrize("code, status", [
+    ("import ctypes; ctypes.string_at(1)", "signal"),
+    ("import os; os.abort()", "signal"),
+    ("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", "signal"),
+])
+def test_after_a_memory_fault(make_service, code, status):
+    service = make_service(pool=2)
+    before = seed(service)
+    assert service.execute(code)["status"] == status
+    wait_for(lambda: rotations(service), 20, "a rotation")
+    assert rotations(service)[0][1] == '"memory fault"'
+    wait_for(lambda: seed(service) != before, 20, "another layout", 0.1)
+
+
+@pytest.mark.parametrize("code", ["import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "import sys; sys.exit(139)", "while True: pass"])
+def test_not_after_other_ends(make_service, code):
+    service = make_service(pool=2)
+    first = zygote(service)
+    service.execute(code, timeout=0.2)
+    time.sleep(1.5)
+    assert zygote(service) == first and not rotations(service)
+
+
+def test_faults_cannot_make_it_rotate_all_the_time(make_service):
+    service = make_service(pool=4, log_level="info")
+    service.canary()
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        service.execute("import os; os.abort()")
+    assert 1 <= len(rotations(service)) <= 4
+
+
+def test_ready_sandboxes_are_of_the_new_zygote(make_service):
+    """What the old one has forked is dropped when there is something newer, also when nobody asks for it."""
+    service = make_service(pool=4, rotate_runs=1, rotate_age=0)
+    before = seed(service)
+    wait_for(lambda: rotations(service), 20, "a rotation")
+    settled(service)
+    service.settled_holdings()
+    seeds = {seed(service) for _ in range(3)}
+    assert before not in seeds
+
+
+def test_under_load_nothing_is_lost(make_service):
+    """A rotation a second under eight clients: every request gets its right answer, and none waits for a start of the
+    interpreter (half a second, as preloaded here)."""
+    service = make_service(pool=4, concurrency=4, rotate_runs=20, rotate_age=0, log_level="info", preload="decimal,email,http.client,xml.dom.minidom")
+    service.canary()
+    stop, wrong, count = time.monotonic() + 5, [], []
+
+    def client(number):
+        with httpx.Client(timeout=60, trust_env=False) as connection:
+            n = 0
+            while time.monotonic() < stop and not wrong:
+                n += 1
+                code = "import os; os.abort()" if n % 50 == 0 else f"print({number} * {n})"
+                answer = connection.post(service.url + "/execute", json={"code": code, "timeout": 30})
+                if answer.status_code != 200 or answer.json()["output"] != ("" if n % 50 == 0 else f"{number * n}\n"):
+                    wrong.append(answer.text)
+                count.append(1)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(rotations(service)) >= 2, service.log_tail()
+    assert "error" not in {line.split()[1] for line in service.log_text().splitlines()}
+    settled(service)
+    service.canary()
+
+
+def test_nothing_is_left(make_service):
+    service = make_service(pool=2, rotate_runs=3, rotate_age=0)
+
+    def rotate():
+        done = len(rotations(service))
+        for _ in range(6):
+            service.canary()
+        wait_for(lambda: len(rotations(service)) > done, 20, "a rotation")
+        settled(service)
+
+    for _ in range(2):
+        rotate()
+    before = service.settled_holdings()
+    for _ in range(4):
+        rotate()
+    after = service.settled_holdings()
+    for what in ("processes", "mounts", "host mounts"):
+        assert after[what] == before[what]
+    assert sum(after["descriptors"]["broker"]) <= sum(before["descriptors"]["broker"]) + 48  # a slot more was used
+    assert sum(after["descriptors"]["zygote"]) <= sum(before["descriptors"]["zygote"]) + 24
+
+
+def test_a_new_zygote_that_dies_changes_nothing(make_service):
+    """Killed while it warms up: the old one goes on, and the log says so."""
+    service = make_service(pool=2, rotate_runs=2, rotate_age=0, preload="decimal,email,http.client,xml.dom.minidom,unittest,asyncio")
+    first, before = zygote(service), seed(service)
+    time.sleep(1.5)
+    service.canary()
+    deadline = time.monotonic() + 20
+    while "environment.not_rotated" not in service.log_text():
+        for pid in service.role_pids().get("zygote", []):
+            if pid != first:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        if rotations(service):  # it was faster than we are
+            pytest.xfail("the new zygote was warm before it could be killed")
+        assert time.monotonic() < deadline
+    assert seed(service) == before
+    service.canary()
+    assert zygote(service) == first
+
+
+@pytest.mark.parametrize("role", ["zygote", "incubator"])
+def test_death_during_a_rotation(make_service, role):
+    """The present zygote, or the incubator, is killed while a new one warms up: all of it is started again."""
+    service = make_service(pool=2, rotate_runs=1, rotate_age=0, preload="decimal,email,unittest,asyncio")
+    victim = service.role_pids()[role][0]
+    time.sleep(1.5)
+    service.canary()
+    wait_for(lambda: len(service.role_pids().get("zygote", [])) == 2 or rotations(service), 20, "a rotation", 0.001)
+    try:
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    wait_for(lambda: audit.stat_of(victim) is None, 10, "death")
+    for _ in range(5):
+        service.canary()
+    settled(service)
