@@ -2,6 +2,7 @@
  * Every message names the setting, what is wrong with the value and what would be right. */
 #include "common/config.h"
 
+#include "common/config_access.h"
 #include "common/suggest.h"
 
 #include <ctype.h>
@@ -615,7 +616,7 @@ int config_finish(struct config *config, struct error *err)
     enum { CONCURRENCY_LEAST = 4, CONCURRENCY_PER_CORE = 2 };
 
     drop_blanks_at_commas(config->preload);
-    if (check_listen(config->listen, err) != 0)
+    if (check_listen(config->listen, err) != 0 || config_check_access(config, err) != 0)
         return -1;
     for (size_t i = 0; i < config->environment_count; i++)
         if (finish_environment(config, &config->environments[i], err) != 0)

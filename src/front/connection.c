@@ -8,6 +8,7 @@
  * noticed: the end of its stream, also a half-close, cancels the run. */
 #include "front/connection.h"
 
+#include "front/access_log.h"
 #include "front/metrics.h"
 #include "front/routes.h"
 
@@ -49,6 +50,7 @@ struct connection {
     bool head_unsent; /* of a stream: it goes out with the first piece */
     struct response response;
     uint64_t received;
+    uint64_t body_sent; /* of the answer */
     size_t lingered;
     void (*gone)(void *data);
     void *gone_data;
@@ -74,10 +76,18 @@ static void on_closed(uv_handle_t *handle)
     server_connection_closed(server);
 }
 
+static void log_answer(const struct connection *c, int status)
+{
+    if (c->server->config->access_log)
+        access_log(&c->tcp, &c->reader.request, status, c->received, c->body_sent);
+}
+
 static void connection_close(struct connection *c)
 {
     if (c->state == CONNECTION_CLOSING)
         return;
+    if (c->state == CONNECTION_HANDLING || c->state == CONNECTION_STREAMING)
+        log_answer(c, ACCESS_GONE);
     c->state = CONNECTION_CLOSING;
     deadline_stop(&c->deadline);
     list_remove(&c->link);
@@ -189,6 +199,9 @@ void connection_answer(struct connection *c)
     response_head(&c->response, word, &c->head);
     if (c->reader.request.method == HTTP_HEAD)
         body_size = 0;
+    c->body_sent = body_size;
+    c->state = CONNECTION_WRITING;
+    log_answer(c, c->response.status);
     uv_buf_t parts[2] = {uv_buf_init(c->head.data, (unsigned)c->head.size),
                          uv_buf_init((char *)body, (unsigned)body_size)};
     int sent = uv_try_write((uv_stream_t *)&c->tcp, parts, body_size > 0 ? 2 : 1);
@@ -207,7 +220,6 @@ void connection_answer(struct connection *c)
         parts[i].len -= skip;
         done -= skip;
     }
-    c->state = CONNECTION_WRITING;
     deadline_start(&c->server->write_deadlines, &c->deadline, uv_now(c->server->loop));
     if (uv_write(&c->write, (uv_stream_t *)&c->tcp, parts, 2, on_written) != 0)
         connection_close(c);
@@ -244,6 +256,7 @@ static bool stream_piece(struct connection *c, const void *bytes, size_t size, b
     uv_buf_t parts[5];
     unsigned count = 0;
 
+    c->body_sent += size;
     if (c->head_unsent)
         parts[count++] = uv_buf_init(c->head.data, (unsigned)c->head.size);
     c->head_unsent = false;
@@ -267,6 +280,7 @@ void connection_stream_begin(struct connection *c, void (*writable)(void *data))
     metrics_answered(c->server->metrics, c->response.status);
     response_head(&c->response, connection_word(c), &c->head);
     c->head_unsent = true;
+    c->body_sent = 0;
     c->writable = writable;
     c->state = CONNECTION_STREAMING;
 }
@@ -283,6 +297,7 @@ void connection_stream_end(struct connection *c, const void *bytes, size_t size)
     c->gone = NULL;
     c->state = CONNECTION_WRITING;
     bool all_written = stream_piece(c, bytes, size, true);
+    log_answer(c, c->response.status);
     if (c->state != CONNECTION_WRITING)
         return; /* it broke */
     if (all_written)
@@ -294,6 +309,7 @@ void connection_stream_end(struct connection *c, const void *bytes, size_t size)
 static void refuse(struct connection *c, int status, const char *detail)
 {
     c->close_after = true;
+    c->received = uv_hrtime();
     c->state = CONNECTION_HANDLING;
     response_reset(&c->response, RESPONSE_KEEP);
     response_detail(&c->response, status, detail);

@@ -91,6 +91,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
         return;
     }
     snprintf(run->id, sizeof run->id, "%s", connection_request(connection)->request_id);
+    trace_id(connection_request(connection)->traceparent, run->trace);
     run->environment = request->environment;
     run->received_ns = connection_received(connection);
     enum stream_format format = stream_format(connection_request(connection)->accept);

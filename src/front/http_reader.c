@@ -2,7 +2,6 @@
 #include "front/http_reader.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -151,7 +150,11 @@ static const struct kept {
 #define KEPT(name, member) {name, offsetof(struct http_request, member), sizeof(((struct http_request *)0)->member)}
     KEPT("content-type", content_type),
     KEPT("if-none-match", if_none_match),
+    KEPT("host", host),
     KEPT("accept", accept),
+    KEPT("origin", origin),
+    KEPT("access-control-request-method", asks_method),
+    KEPT("traceparent", traceparent),
     KEPT("x-request-id", request_id),
 #undef KEPT
 };
@@ -161,8 +164,11 @@ static void keep_header(const struct http_reader *r, struct http_request *reques
 {
     for (size_t i = 0; i < KEPT_HEADERS; i++) {
         char *place = (char *)request + kept_headers[i].offset;
-        if (is_header(r, kept_headers[i].name) && place[0] == '\0')
-            snprintf(place, kept_headers[i].size, "%s", value);
+        if (!is_header(r, kept_headers[i].name) || place[0] != '\0')
+            continue;
+        size_t size = r->value.size < kept_headers[i].size ? r->value.size : kept_headers[i].size - 1;
+        memcpy(place, value, size);
+        place[size] = '\0';
     }
 }
 
@@ -186,6 +192,7 @@ static int on_header_value_complete(llhttp_t *parser)
         r->hosts++;
         if (!is_host(value))
             return bad_request(r, "Invalid Host header");
+        keep_header(r, request, value);
     } else if (is_header(r, "transfer-encoding")) {
         r->encodings++;
         r->encoding_chunked = strcasecmp(value, "chunked") == 0;

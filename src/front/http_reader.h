@@ -19,7 +19,8 @@ enum {
     HTTP_HEADER_MAX = 8192,       /* one header's name or value */
     HTTP_HEADERS_MAX = 64,        /* headers in a request */
     HTTP_HEAD_MAX = 32768,        /* all of them together */
-    HTTP_CHUNK_EXTENSION_MAX = 64 /* of one chunk */
+    HTTP_CHUNK_EXTENSION_MAX = 64, /* of one chunk */
+    HTTP_HOST_KEPT = 280           /* a name of 255 bytes, a port */
 };
 
 struct http_request {
@@ -29,6 +30,7 @@ struct http_request {
     bool accepts_gzip;
     /* Of these headers the first one's value, cut off at the size; "" when there is none. */
     char content_type[256], if_none_match[128], accept[256];
+    char host[HTTP_HOST_KEPT], origin[256], asks_method[16], traceparent[64];
     char request_id[REQUEST_ID_MAX + 2]; /* X-Request-Id; one byte more shows that it is too long */
     struct buffer url;  /* starts with '/' */
     struct buffer body; /* a NUL follows it */
@@ -51,7 +53,7 @@ struct http_reader {
     const char *detail;
 
     /* the rest is the reader's own */
-    char name[24];
+    char name[32];
     size_t name_size, value_size, head_size, extension_size;
     unsigned headers, hosts, encodings;
     bool encoding_chunked, expects;

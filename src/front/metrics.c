@@ -14,6 +14,8 @@ static const char *const statuses[METRICS_STATUS_COUNT] = {
 static const char *const rejections[REJECTION_COUNT] = {
     [REJECTED_QUEUE_FULL] = "queue_full",
     [REJECTED_CONNECTIONS] = "connections",
+    [REJECTED_HOST] = "host",
+    [REJECTED_ORIGIN] = "origin",
 };
 
 static const char *const roles[ROLE_COUNT] = {

@@ -13,7 +13,7 @@ struct connection;
 struct server;
 
 /* Why a request was refused though it was well-formed. */
-enum rejection { REJECTED_QUEUE_FULL, REJECTED_CONNECTIONS, REJECTION_COUNT };
+enum rejection { REJECTED_QUEUE_FULL, REJECTED_CONNECTIONS, REJECTED_HOST, REJECTED_ORIGIN, REJECTION_COUNT };
 
 enum { METRICS_STATUS_COUNT = 9, METRICS_BUCKET_COUNT = 18, METRICS_CODE_MAX = 600 };
 

@@ -233,7 +233,8 @@ static void log_end(const struct run *run, const struct message_run_ended *end)
               LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
               LOG_I("memory_peak", (int64_t)end->memory_peak),
               LOG_I("output_bytes", (int64_t)run->output.total),
-              LOG_I("error_bytes", (int64_t)run->error.total));
+              LOG_I("error_bytes", (int64_t)run->error.total), 
+              LOG_S(run->trace[0] != '\0' ? "trace" : NULL, run->trace)); /* without a key the list ends */
 }
 
 void pool_cancel(struct pool *pool, struct run *run)

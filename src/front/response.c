@@ -70,15 +70,18 @@ const char *response_reason(int status)
         const char *reason;
     } reasons[] = {
         {200, "OK"},
+        {204, "No Content"},
         {304, "Not Modified"},
         {307, "Temporary Redirect"},
         {400, "Bad Request"},
+        {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {417, "Expectation Failed"},
+        {421, "Misdirected Request"},
         {422, "Unprocessable Content"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
@@ -117,7 +120,7 @@ void response_head(const struct response *response, const char *connection, stru
                   response_reason(response->status), http_date());
     if (response->chunked)
         buffer_text(head, "transfer-encoding: chunked\r\n");
-    else if (response->status != 304 && !response->streamed)
+    else if (response->status != 304 && response->status != 204 && !response->streamed)
         buffer_format(head, "content-length: %zu\r\n", size);
     if (response->content_type != NULL)
         buffer_format(head, "content-type: %s\r\n", response->content_type);

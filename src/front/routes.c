@@ -5,6 +5,7 @@
 #include "front/assets.h"
 #include "front/connection.h"
 #include "front/execute.h"
+#include "front/guard.h"
 #include "front/metrics.h"
 #include "front/pool.h"
 #include "front/info.h"
@@ -167,6 +168,8 @@ void route_request(struct connection *connection)
     if (!request_id_valid(request->request_id))
         request_id_make(request->request_id);
     response_header(response, "x-request-id", request->request_id);
+    if (!guard_admits(connection))
+        return;
     if (find(path, size, &route, &asset)) {
         enum llhttp_method wanted = route != NULL ? route->method : HTTP_GET;
         if (!method_fits(request->method, wanted)) {

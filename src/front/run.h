@@ -6,6 +6,7 @@
 #include "front/list.h"
 #include "front/output.h"
 #include "front/request_id.h"
+#include "front/trace.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -33,6 +34,7 @@ struct run {
     struct sandbox *sandbox;
     json_t *body; /* owns the texts of the job */
     struct job job;
+    char trace[TRACE_ID_SIZE + 1]; /* "" when the client named none */
     double timeout;
     uint32_t environment; /* its index in the settings */
     uint64_t number;      /* among all that were submitted */
