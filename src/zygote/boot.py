@@ -54,9 +54,11 @@ def boot():
     del sys.path[0], sys.modules["_hatchery"]
     channel, settings, preload = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     sys.dont_write_bytecode = True  # nothing could be written here
+    before = set(sys.modules)
     for name in COMMON + [n for n in preload.split(",") if n]:
         __import__(name)
     sys.dont_write_bytecode = False
+    preloaded = {name for name in sys.modules if "." not in name} - before
     stock = inventory()
 
     # What `python3 main.py` would see in the working folder.
@@ -88,7 +90,7 @@ def boot():
             delattr(sys, name)
 
     sys.modules["__main__"] = main
-    _hatchery.prepare(main, channel, settings, sys.version.split()[0], stock)
+    _hatchery.prepare(main, channel, settings, sys.version.split()[0], stock, preloaded)
     sys.excepthook = _hatchery.serve
     gc.collect()
     gc.freeze()

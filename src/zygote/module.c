@@ -73,7 +73,8 @@ static int inventory; /* a memory file; -1: there is none */
 static PyObject *prepare(PyObject *self, PyObject *args)
 {
     const char *settings, *version;
-    if (!PyArg_ParseTuple(args, "Oissi", &zygote.main, &zygote.channel, &settings, &version, &inventory))
+    PyObject *preloaded;
+    if (!PyArg_ParseTuple(args, "OissiO", &zygote.main, &zygote.channel, &settings, &version, &inventory, &preloaded))
         return NULL;
     Py_INCREF(zygote.main);
     if (read_settings(settings) != 0)
@@ -82,7 +83,7 @@ static PyObject *prepare(PyObject *self, PyObject *args)
     zygote.tid = find_tid();
     if (zygote.tid == NULL)
         return PyErr_Format(PyExc_RuntimeError, "hatchery: this C library hides where it keeps a thread's id");
-    if (run_file_prepare() != 0 || finish_prepare() != 0)
+    if (run_file_prepare() != 0 || finish_prepare() != 0 || hygiene_prepare(preloaded) != 0)
         return NULL;
     strncpy(warm.version, version, sizeof warm.version - 1);
     Py_RETURN_NONE;

@@ -244,6 +244,8 @@ static FILE *receive_job(const struct seal_settings *seal)
     }
     for (uint32_t i = 0; i < job.file_count; i++)
         receive_file();
+    if (job.file_count > 0 && hygiene_forget_shadowed() != 0)
+        _exit(121);
     if (job.stdin_size > 0)
         receive_stdin(job.stdin_size);
     FILE *file = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "rb") : NULL;
@@ -259,6 +261,10 @@ static int renew_main(struct zygote *zygote)
     PyObject *main = PyModule_New("__main__");
     if (main == NULL || PyDict_Update(PyModule_GetDict(main), PyModule_GetDict(zygote->main)) != 0 ||
         PyDict_SetItemString(PyImport_GetModuleDict(), "__main__", main) != 0)
+        return -1;
+    /* multiprocessing, where it was preloaded, has noted what __main__ was then */
+    if (PyDict_GetItemString(PyImport_GetModuleDict(), "__mp_main__") != NULL &&
+        PyDict_SetItemString(PyImport_GetModuleDict(), "__mp_main__", main) != 0)
         return -1;
     Py_DECREF(zygote->main);
     zygote->main = main;
@@ -283,7 +289,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
         fail("holder");
     /* Sealed. What follows is the interpreter's own after-fork work (it seeds random, renews locks), then a warm-up. */
     PyOS_AfterFork_Child();
-    if (PyErr_Occurred() || program_warm() != 0 || renew_main(zygote) != 0)
+    if (PyErr_Occurred() || hygiene_renew() != 0 || program_warm() != 0 || renew_main(zygote) != 0)
         fail("warm-up");
 
     struct program_status status = {.magic = JOB_MAGIC};

@@ -46,3 +46,13 @@ int program_warm(void);
  * exception. (PyRun_FileExFlags: not in the limited API, but in every CPython.) */
 PyObject *run_file(FILE *file, const char *name, PyObject *namespace);
 int run_file_prepare(void);
+
+/* hygiene.c, in the zygote: `names` is the set of preloaded top-level modules. All return 0, or -1 with a Python exception
+ * (hygiene_forget_shadowed() perhaps without one). */
+int hygiene_prepare(PyObject *names);
+
+/* In the program: makes what must differ from other programs of the zygote differ. */
+int hygiene_renew(void);
+
+/* In the program, when its files are there: those that have a preloaded module's name are what it will import. */
+int hygiene_forget_shadowed(void);

@@ -18,7 +18,15 @@ DIFFERENCES = {
     for name, entry in entries.items()
 }
 NAMES = reference.names()
-LIMITS = {"pool": 4, "limit-output": "16M", "limit-memory": "512M", "python": reference.PYTHON}
+# The second environment has imported much of what programs import: they must not notice.
+PRELOAD = [name for name in ("numpy", "pandas", "logging", "threading", "asyncio", "unittest", "tempfile", "subprocess", "dataclasses", "typing", "decimal",
+                             "multiprocessing", "concurrent.futures", "sqlite3", "argparse", "inspect", "csv", "pickle")
+           if not reference.missing(b"# needs: " + name.encode())]
+LIMITS = {"pool": 4, "limit-output": "16M", "limit-memory": "512M", "python": reference.PYTHON,
+          "environment.preloaded.preload": ",".join(PRELOAD), "environment.preloaded.pool": 2}
+ENVIRONMENTS = ("default", "preloaded")
+# Programs that look for the traces of an import, and find those of the preloaded ones; documented in docs/environments.md.
+LOOK_FOR_IMPORTS = {"main/modules_loaded": "sys.modules", "main/hooks": "an importer of pandas' in sys.meta_path", "warnings/filters": "numpy's filters"}
 PATIENCE = 50
 
 
@@ -30,9 +38,9 @@ def sandboxes(tmp_path_factory):
         started.stop()
 
 
-def in_sandbox(service, code):
+def in_sandbox(service, code, environment="default"):
     """What the service gives for a program, as a reference.Outcome (bytes that are not UTF-8 read U+FFFD)."""
-    answer = service.execute(code.decode(), timeout=PATIENCE)
+    answer = service.post({"code": code.decode(), "timeout": PATIENCE, "environment": environment}).json()
     if answer["signal"]:
         status = -getattr(signal, answer["signal"])
     else:
@@ -59,13 +67,14 @@ def test_same_as_python(sandboxes, name):
     other = threading.Thread(target=lambda: expected.append(reference.run(code)))
     other.start()
     try:
-        found = in_sandbox(sandboxes, code)
+        found = {environment: in_sandbox(sandboxes, code, environment) for environment in ENVIRONMENTS}
     finally:
         other.join()
     (expected,) = expected
-    assert found.stdout == as_text(expected.stdout)
-    assert found.stderr == as_text(expected.stderr)
-    assert found.status == expected.status
+    for environment in ENVIRONMENTS[: 1 if name in LOOK_FOR_IMPORTS else 2]:
+        assert found[environment].stdout == as_text(expected.stdout), environment
+        assert found[environment].stderr == as_text(expected.stderr), environment
+        assert found[environment].status == expected.status, environment
 
 
 @pytest.mark.parametrize("name", sorted(DIFFERENCES))
@@ -84,7 +93,7 @@ def test_differs_on_purpose(sandboxes, name):
 
 
 def test_every_difference_is_a_program():
-    assert set(DIFFERENCES) <= set(NAMES)
+    assert set(DIFFERENCES) | set(LOOK_FOR_IMPORTS) <= set(NAMES)
     assert {name for name in NAMES if name.startswith("sandbox/")} <= set(DIFFERENCES)
 
 
