@@ -106,11 +106,11 @@ static int probe_seccomp(const struct config *config, char *detail)
         snprintf(detail, DETAIL_MAX, "%s", err.text);
         return EPERM;
     }
-    struct seal_settings settings = {.seccomp_count = (size_t)st.st_size / 8};
-    settings.seccomp = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || seal_seccomp(&settings) != 0)
+    const struct seccomp_filters *filters = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (filters == MAP_FAILED || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || seal_seccomp_zygote(filters) != 0 ||
+        seal_seccomp_program(filters) != 0)
         return errno;
-    snprintf(detail, DETAIL_MAX, "%zu instructions", settings.seccomp_count);
+    snprintf(detail, DETAIL_MAX, "%u and %u instructions", filters->zygote_count, filters->program_count);
     return unshare(0) == -1 && errno == EPERM ? 0 : EPERM;
 }
 

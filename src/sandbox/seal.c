@@ -20,7 +20,7 @@ seal_step seal_program(const struct seal_settings *settings)
         return "no_new_privs";
     if (seal_landlock() < 0)
         return "landlock";
-    if (seal_seccomp(settings) != 0)
+    if (seal_seccomp_program(settings->seccomp) != 0)
         return "seccomp";
     /* unshare(0) does nothing and succeeds unless the filter is there. */
     errno = 0;

@@ -14,8 +14,14 @@ struct seal_settings {
     uint32_t processes;     /* RLIMIT_NPROC, a second line behind the cgroup */
     uint64_t workspace;     /* bytes of each writable folder, and RLIMIT_FSIZE */
     uint64_t files;         /* inodes of each writable folder */
-    const void *seccomp;    /* array of struct sock_filter */
-    size_t seccomp_count;   /* its instructions */
+    const struct seccomp_filters *seccomp;
+};
+
+/* A program's filter is two, and a call must pass both. The first has every rule, and lets the calls pass that make a
+ * sandbox: the zygote loads it once, for all of its children. The second, of a few instructions, takes those calls away: the
+ * program loads it, last. (Loading the first costs a tenth of making a sandbox: the kernel compiles it.) */
+struct seccomp_filters {
+    uint32_t zygote_count, program_count; /* instructions: as many struct sock_filter of each follow */
 };
 
 /* What a step that failed was doing; a static string. */
@@ -42,8 +48,9 @@ int seal_identity(const struct seal_settings *settings);
 int seal_landlock(void);
 int landlock_abi(void);
 
-/* Loads the filter. 0, or -1 with errno. */
-int seal_seccomp(const struct seal_settings *settings);
+/* Load the first filter and the second. 0, or -1 with errno. */
+int seal_seccomp_zygote(const struct seccomp_filters *filters);
+int seal_seccomp_program(const struct seccomp_filters *filters);
 
 /* All of it, in order, with a test at the end that the filter bites. NULL on success; else the failed step, errno set. */
 seal_step seal_program(const struct seal_settings *settings);

@@ -4,11 +4,16 @@
  * CVE-2019-10063: the high half is the attacker's). No rule looks behind a pointer. */
 #include "sandbox/seccomp_policy.h"
 
+#include "sandbox/seal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
+#include <linux/filter.h>
 #include <seccomp.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -65,6 +70,12 @@ static const char *const refused[] = {
     "name_to_handle_at", "open_by_handle_at", "quotactl", "quotactl_fd", "lookup_dcookie", "personality", "vhangup",
     "nfsservctl"};
 
+/* What our own code needs between the fork and the end of the seal. The zygote's filter lets them pass, the program's takes
+ * them away: EPERM for those that are refused above, ENOSYS for the others, as if they were on no list. */
+static const char *const making[] = {"unshare", "setns", "mount", "setresuid", "setresgid", "capset", "clone3", "seccomp",
+                                     "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"};
+static const unsigned making_prctls[] = {PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_SET_SECUREBITS};
+
 /* Calls whose one 32-bit argument (an index) must be one of a list. */
 static const unsigned ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, TIOCSWINSZ, TIOCGPGRP, FIONREAD, FIONBIO,
                                   FIOCLEX, FIONCLEX};
@@ -97,6 +108,29 @@ static int allow_values(scmp_filter_ctx ctx, int call, unsigned argument, uint64
     return 0;
 }
 
+static bool has(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The second filter: what our own code needed for the making is over. */
+static int take_away_making(scmp_filter_ctx ctx)
+{
+    int r = 0;
+    for (size_t i = 0; i < COUNT(making); i++) {
+        const unsigned answer = has(refused, COUNT(refused), making[i]) ? EPERM : ENOSYS;
+        r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(answer), seccomp_syscall_resolve_name(making[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT(making_prctls); i++)
+        r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(prctl), 1,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, making_prctls[i]));
+    return r == 0 ? 0 : -1;
+}
+
+/* The first filter: every rule. */
 static int add_rules(scmp_filter_ctx ctx)
 {
     int r = 0;
@@ -107,9 +141,11 @@ static int add_rules(scmp_filter_ctx ctx)
     }
     for (size_t i = 0; i < COUNT(refused); i++) {
         int call = seccomp_syscall_resolve_name(refused[i]);
-        if (call >= 0)
+        if (call >= 0 && !has(making, COUNT(making), refused[i]))
             r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), call, 0);
     }
+    for (size_t i = 0; i < COUNT(making); i++)
+        r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(making[i]), 0);
 
     /* clone: no namespaces, no sibling of the parent, no tracing; the flags are an unsigned long. clone3 keeps its
      * flags behind a pointer, so it answers ENOSYS and libc falls back to clone. */
@@ -137,33 +173,56 @@ static int add_rules(scmp_filter_ctx ctx)
 
     r |= allow_values(ctx, SCMP_SYS(ioctl), 1, LOW32, ioctls, COUNT(ioctls));
     r |= allow_values(ctx, SCMP_SYS(prctl), 0, LOW32, prctls, COUNT(prctls));
+    r |= allow_values(ctx, SCMP_SYS(prctl), 0, LOW32, making_prctls, COUNT(making_prctls));
     r |= allow_values(ctx, SCMP_SYS(fcntl), 1, LOW32, fcntls, COUNT(fcntls));
     r |= allow_values(ctx, SCMP_SYS(futex), 1, FUTEX_CMD_BITS, futex_commands, COUNT(futex_commands));
     return r == 0 ? 0 : -1;
 }
 
-int seccomp_policy_export(struct error *err)
+/* Which filter a context becomes. */
+enum part { FOR_ZYGOTE, FOR_PROGRAM };
+
+static int add_rules_of(enum part part, scmp_filter_ctx ctx)
 {
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    /* Each filter on its own kills foreign architectures. */
+    if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0 ||
+        seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0) /* a binary tree over the numbers */
+        return -1;
+    return part == FOR_ZYGOTE ? add_rules(ctx) : take_away_making(ctx);
+}
+
+/* Appends the filter's instructions to `memfd` and tells how many they are. */
+static int export_part(enum part part, int memfd, uint32_t *count, struct error *err)
+{
+    scmp_filter_ctx ctx = seccomp_init(part == FOR_ZYGOTE ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW);
     if (ctx == NULL)
         return error_set(err, ENOMEM, "seccomp: cannot make a filter");
-    int memfd = -1;
-    int r = 0;
-    r |= seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    r |= seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree over the numbers */
-    if (r != 0 || add_rules(ctx) != 0) {
+    const off_t before = lseek(memfd, 0, SEEK_CUR);
+    int r = add_rules_of(part, ctx);
+    if (r != 0)
         error_set(err, 0, "seccomp: libseccomp refused a rule of the filter");
-    } else {
-        memfd = memfd_create("seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (memfd < 0)
-            error_set(err, errno, "seccomp: memfd_create");
-        else if ((r = seccomp_export_bpf(ctx, memfd)) != 0 ||
-                 fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
-            error_set(err, r != 0 ? -r : errno, "seccomp: cannot export the filter");
-            close(memfd);
-            memfd = -1;
-        }
-    }
+    else if ((r = seccomp_export_bpf(ctx, memfd)) != 0)
+        error_set(err, -r, "seccomp: cannot export the filter");
     seccomp_release(ctx);
-    return memfd;
+    *count = (uint32_t)((size_t)(lseek(memfd, 0, SEEK_CUR) - before) / sizeof(struct sock_filter));
+    return r == 0 ? 0 : -1;
+}
+
+int seccomp_policy_export(struct error *err)
+{
+    struct seccomp_filters filters;
+    int memfd = memfd_create("seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (memfd < 0)
+        return error_set(err, errno, "seccomp: memfd_create");
+    lseek(memfd, sizeof filters, SEEK_SET);
+    int r = export_part(FOR_ZYGOTE, memfd, &filters.zygote_count, err);
+    if (r == 0)
+        r = export_part(FOR_PROGRAM, memfd, &filters.program_count, err);
+    if (r == 0 && (pwrite(memfd, &filters, sizeof filters, 0) != (ssize_t)sizeof filters ||
+                   fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0))
+        r = error_set(err, errno, "seccomp: cannot keep the filters");
+    if (r == 0)
+        return memfd;
+    close(memfd);
+    return -1;
 }

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Writes the program's filter, as an array of struct sock_filter, to a new sealed memfd. Returns the descriptor
- * (close-on-exec), or -1 with `err`. */
+/* Writes the two filters that a program runs under to a new sealed memfd: a struct seccomp_filters, then the instructions of
+ * the first one, then of the second one. Returns the descriptor (close-on-exec), or -1 with `err`. */
 int seccomp_policy_export(struct error *err);
 
 /* The names of the calls that it allows whatever their arguments; valid for ever. */

@@ -63,7 +63,6 @@ static int read_settings(const char *text)
         return -1;
     close(fd);
     zygote.seal.seccomp = filter;
-    zygote.seal.seccomp_count = (size_t)st.st_size / 8; /* sizeof(struct sock_filter) */
     return 0;
 }
 
@@ -138,6 +137,10 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
     if (warm.threads != 1) { /* a fork copies one thread only: the others' locks would stay taken for ever */
         warm.error = EBUSY;
         snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
+    }
+    if (warm.error == 0 && seal_seccomp_zygote(zygote.seal.seccomp) != 0) {
+        warm.error = errno;
+        snprintf(warm.what, sizeof warm.what, "cannot load the seccomp filter: %s", strerror(errno));
     }
     if (channel_send(zygote.channel, &warm, sizeof warm, &inventory, inventory >= 0) != 0 || warm.error != 0)
         _exit(1);
