@@ -138,6 +138,11 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
         warm.error = EBUSY;
         snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
     }
+    mappings_prepare();
+    if (warm.error == 0 && zygote_warm() != 0) {
+        warm.error = EIO;
+        snprintf(warm.what, sizeof warm.what, "a first program failed");
+    }
     if (warm.error == 0 && seal_seccomp_zygote(zygote.seal.seccomp) != 0) {
         warm.error = errno;
         snprintf(warm.what, sizeof warm.what, "cannot load the seccomp filter: %s", strerror(errno));

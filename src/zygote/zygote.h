@@ -38,9 +38,15 @@ int finish_prepare(void);
 /* Does in advance, without effect, what program_finish() does: its pages are then this process's own. */
 void finish_warm(void);
 
+/* mappings.c: makes the mappings of read-only files such that a fork copies their page tables. Once, before the first fork. */
+void mappings_prepare(void);
+
 /* warm.c: runs a small program in this process, so that the pages which every program writes are its own already
  * before a request waits for it. Leaves no trace that a program can see. 0, or -1 with a Python exception. */
 int program_warm(void);
+
+/* The same in the zygote, so that a fork has what a program needs in its page tables. */
+int zygote_warm(void);
 
 /* Runs a source file in a namespace, as the interpreter runs its main script. A new reference, or NULL with an
  * exception. (PyRun_FileExFlags: not in the limited API, but in every CPython.) */
