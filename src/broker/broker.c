@@ -122,6 +122,10 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
         if (slot->state == SLOT_FORKING && slot->job >= 0)
             slot_program_says(broker, slot);
         break;
+    case WATCH_SLOT_COLLECTOR:
+        if (slot->collector != 0)
+            slot_collector_event(broker, slot);
+        break;
     }
 }
 
@@ -222,6 +226,7 @@ static int make_slots(struct broker *broker, struct error *err)
         struct slot *slot = &broker->slots[i];
         slot->index = i;
         slot->init_pidfd = slot->program_pidfd = slot->job = slot->out = slot->err = -1;
+        slot->collector_pidfd = slot->collector_control = slot->collector_client = -1;
     }
     return raise_descriptor_limit(broker, err);
 }

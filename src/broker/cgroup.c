@@ -394,30 +394,44 @@ static bool host_swaps(void)
     return second != NULL && second[1] != '\0';
 }
 
+static int set_memory(const struct cgroup_tree *tree, uint32_t index, uint64_t bytes, struct error *err)
+{
+    const bool swap_optional = !host_swaps();
+    char memory[32];
+    /* The kernel counts whole pages. */
+    snprintf(memory, sizeof memory, "%llu", (unsigned long long)(bytes / 4096 * 4096));
+    if (tree->version == 2)
+        return set_limit(tree, index, "", "memory.max", memory, false, err);
+    return set_limit(tree, index, "memory", "memory.limit_in_bytes", memory, false, err) != 0 ||
+                   set_limit(tree, index, "memory", "memory.memsw.limit_in_bytes", memory, swap_optional, err) != 0
+               ? -1
+               : 0;
+}
+
+static int set_processes(const struct cgroup_tree *tree, uint32_t index, uint32_t processes, struct error *err)
+{
+    char pids[32];
+    snprintf(pids, sizeof pids, "%u", processes + CGROUP_OWN_PROCESSES);
+    return set_limit(tree, index, tree->version == 2 ? "" : "pids", "pids.max", pids, false, err);
+}
+
 static int set_limits(const struct cgroup_tree *tree, uint32_t index, const struct cgroup_limits *limits, struct error *err)
 {
-    char memory[32], pids[32], cpu[64];
+    char cpu[64];
     const long period = 100000; /* microseconds */
-    /* The kernel counts whole pages. */
-    snprintf(memory, sizeof memory, "%llu", (unsigned long long)(limits->memory / 4096 * 4096));
-    snprintf(pids, sizeof pids, "%u", limits->processes + CGROUP_OWN_PROCESSES);
-    bool swap_optional = !host_swaps();
 
+    if (set_memory(tree, index, limits->memory, err) != 0 || set_processes(tree, index, limits->processes, err) != 0)
+        return -1;
     if (tree->version == 2) {
         snprintf(cpu, sizeof cpu, "%ld %ld", (long)(limits->cpus * period), period);
-        return set_limit(tree, index, "", "memory.max", memory, false, err) != 0 ||
-                       set_limit(tree, index, "", "memory.swap.max", "0", swap_optional, err) != 0 ||
+        return set_limit(tree, index, "", "memory.swap.max", "0", !host_swaps(), err) != 0 ||
                        set_limit(tree, index, "", "memory.oom.group", "1", false, err) != 0 ||
-                       set_limit(tree, index, "", "pids.max", pids, false, err) != 0 ||
                        set_limit(tree, index, "", "cpu.max", cpu, false, err) != 0
                    ? -1
                    : 0;
     }
     snprintf(cpu, sizeof cpu, "%ld", (long)(limits->cpus * period));
-    return set_limit(tree, index, "memory", "memory.limit_in_bytes", memory, false, err) != 0 ||
-                   set_limit(tree, index, "memory", "memory.memsw.limit_in_bytes", memory, swap_optional, err) != 0 ||
-                   set_limit(tree, index, "pids", "pids.max", pids, false, err) != 0 ||
-                   set_limit(tree, index, "cpu", "cpu.cfs_period_us", "100000", false, err) != 0 ||
+    return set_limit(tree, index, "cpu", "cpu.cfs_period_us", "100000", false, err) != 0 ||
                    set_limit(tree, index, "cpu", "cpu.cfs_quota_us", cpu, false, err) != 0
                ? -1
                : 0;
@@ -484,6 +498,13 @@ int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct c
 fail:
     cgroup_destroy(cgroup);
     return -1;
+}
+
+int cgroup_lower(const struct cgroup *cgroup, uint64_t memory, uint32_t processes, struct error *err)
+{
+    if (memory > 0 && set_memory(cgroup->tree, cgroup->index, memory, err) != 0)
+        return -1;
+    return processes > 0 ? set_processes(cgroup->tree, cgroup->index, processes, err) : 0;
 }
 
 int cgroup_destroy(struct cgroup *cgroup)

@@ -73,6 +73,9 @@ void cgroup_tree_close(struct cgroup_tree *tree);
 int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct cgroup_limits *limits,
                   struct cgroup *cgroup, struct error *err);
 
+/* Lowers limits of it; 0: as it is. 0, or -1 with `err` (EBUSY: more memory is in use than that). */
+int cgroup_lower(const struct cgroup *cgroup, uint64_t memory, uint32_t processes, struct error *err);
+
 /* How many processes the kernel's OOM killer has ended in it. */
 uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
 

@@ -69,6 +69,16 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
             return false;
         slot->unwanted_unsent = false;
     }
+    if (slot->prepared_unsent && slot->state == SLOT_READY) {
+        struct message_run_prepared prepared = {.head = head};
+        prepared.head.type = MESSAGE_RUN_PREPARED;
+        if (!send_one(broker, &prepared, sizeof prepared, &slot->collector_client, slot->collects))
+            return false;
+        slot->prepared_unsent = false;
+        if (slot->collector_client >= 0)
+            close(slot->collector_client);
+        slot->collector_client = -1;
+    }
     if (slot->gone_unsent) {
         struct message_sandbox_gone gone = {.head = head};
         gone.head.type = MESSAGE_SANDBOX_GONE;
@@ -129,7 +139,9 @@ void client_readable(struct broker *broker)
             client_gone(broker);
             return;
         }
-        if (message.head.type == MESSAGE_RUN_START) {
+        if (message.head.type == MESSAGE_RUN_PREPARE) {
+            slot_prepare(broker, &message.run_prepare);
+        } else if (message.head.type == MESSAGE_RUN_START) {
             slot_start(broker, &message.run_start);
         } else if (message.head.type == MESSAGE_RUN_KILL) {
             slot_kill_run(broker, &message.run_kill);
@@ -165,7 +177,7 @@ void client_gone(struct broker *broker)
     client_stop(broker);
     for (uint32_t i = 0; i < broker->slot_count; i++) {
         struct slot *slot = &broker->slots[i];
-        slot->verdict_unsent = slot->ready_unsent = slot->gone_unsent = slot->unwanted_unsent = false;
+        slot->verdict_unsent = slot->ready_unsent = slot->gone_unsent = slot->unwanted_unsent = slot->prepared_unsent = false;
         slot_abandon(broker, slot);
     }
     if (broker->stopping)

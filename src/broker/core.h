@@ -35,6 +35,13 @@ struct slot {
 
     pid_t init, program; /* children of ours; 0: none, or reaped. The init outlives a run that left nothing behind */
     int init_pidfd, program_pidfd;
+    /* see collector.c; 0, -1: there is none, as for most runs */
+    pid_t collector;
+    int collector_pidfd, collector_control, collector_client /* the client's end, until it is handed over */;
+    bool collects;  /* it stays until the run is over */
+    bool collecting; /* the run is over, and it does */
+    bool preparing; /* between RUN_PREPARE and RUN_PREPARED */
+    bool lowered;   /* the cgroup's limits are not the environment's any more */
     uint64_t nest;   /* generation of the sandbox that the nest was made for; names the init in events */
     bool nest_spent; /* the nest is not for another run: something may live in it, or its makers are gone */
     int job, out, err; /* the client's ends, until they are handed over; -1 */
@@ -42,6 +49,7 @@ struct slot {
     uint64_t made_at, deadline; /* CLOCK_MONOTONIC, ns; deadline 0: none */
     uint64_t setup_ns, ready_at, started_at, ended_at;
     uint64_t timeout_ns, cpu_time_ns;
+    uint64_t memory_limit; /* the one in force, bytes */
     struct cgroup_usage before; /* counters at READY: what the making cost is not the program's */
     int wait_status;
     bool program_over;
@@ -51,7 +59,7 @@ struct slot {
     uint32_t kill_reason; /* enum run_outcome; 0: it ended by itself */
     bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */
     struct message_run_ended verdict;
-    bool verdict_unsent, ready_unsent, gone_unsent, unwanted_unsent;
+    bool verdict_unsent, ready_unsent, gone_unsent, unwanted_unsent, prepared_unsent;
     bool unwanted; /* the client was, or will be, told to drop it */
 };
 
@@ -117,7 +125,7 @@ struct broker {
 
 /* epoll data: what a descriptor is; of which environment and process, by its pid; or of which slot, and, from
  * WATCH_SLOT_INIT on, the low bits of the generation (of the nest, for its init), against stale events. */
-enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_MAKER, WATCH_MAKER_PID, WATCH_MAKER_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB };
+enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_MAKER, WATCH_MAKER_PID, WATCH_MAKER_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB, WATCH_SLOT_COLLECTOR };
 
 uint64_t now_ns(void);
 int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot);
@@ -157,6 +165,8 @@ void slot_program_ended(struct broker *broker, struct slot *slot);
 void slot_out_of_memory(struct broker *broker, struct slot *slot);
 void slot_init_ended(struct broker *broker, struct slot *slot);
 void slots_reclaim(struct environment *env); /* frees the slots whose last processes have died meanwhile */
+void slot_prepare(struct broker *broker, const struct message_run_prepare *prepare);
+void slot_collector_event(struct broker *broker, struct slot *slot);
 void slot_start(struct broker *broker, const struct message_run_start *start);
 void slot_kill_run(struct broker *broker, const struct message_run_kill *kill);
 void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now);
@@ -167,6 +177,14 @@ void slot_destroy(struct broker *broker, struct slot *slot); /* at the end: kill
 
 /* stats.c */
 void broker_stats(const struct broker *broker, struct message_stats *stats);
+
+/* collector.c. 0, or -1 with errno and nothing left. */
+enum collector_news { COLLECTOR_NOTHING, COLLECTOR_READY, COLLECTOR_DONE /* and reaped, as after a failure */, COLLECTOR_FAILED };
+int collector_start(struct broker *broker, struct slot *slot, uint64_t workspace, bool collect);
+enum collector_news collector_says(struct slot *slot);
+bool collector_go(const struct slot *slot); /* the run is dead: collect. False: it does not, or is gone */
+void collector_kill(const struct slot *slot);
+void collector_end(struct slot *slot); /* at once */
 
 /* client.c */
 void client_stop(struct broker *broker);

@@ -108,7 +108,7 @@ int environment_plan(struct environment_plan *plan, const struct config_environm
 {
     char path[PATH_MAX], real[PATH_MAX];
     *plan = (struct environment_plan){
-        .config = config, .incubator_binary = -1, .seccomp = -1, .first_id = first_id, .slots = slots};
+        .config = config, .incubator_binary = -1, .collector_binary = -1, .seccomp = -1, .first_id = first_id, .slots = slots};
 
     plan->paths = calloc(PATHS_MAX, sizeof *plan->paths);
     if (plan->paths == NULL)
@@ -128,6 +128,11 @@ int environment_plan(struct environment_plan *plan, const struct config_environm
     plan->incubator_binary = open(path, O_RDONLY | O_CLOEXEC);
     if (plan->incubator_binary < 0)
         return error_set(err, errno, "%s", path);
+    if (find_own("src/collector", "hatchery-collector", path, sizeof path, err) != 0)
+        return -1;
+    plan->collector_binary = open(path, O_RDONLY | O_CLOEXEC);
+    if (plan->collector_binary < 0)
+        return error_set(err, errno, "%s", path);
     plan->seccomp = seccomp_policy_export(err);
     return plan->seccomp >= 0 ? 0 : -1;
 }
@@ -143,9 +148,11 @@ void environment_plan_free(struct environment_plan *plan)
     free(plan->extension);
     if (plan->incubator_binary >= 0)
         close(plan->incubator_binary);
+    if (plan->collector_binary >= 0)
+        close(plan->collector_binary);
     if (plan->seccomp >= 0)
         close(plan->seccomp);
-    *plan = (struct environment_plan){.incubator_binary = -1, .seccomp = -1};
+    *plan = (struct environment_plan){.incubator_binary = -1, .collector_binary = -1, .seccomp = -1};
 }
 
 /* --- the launcher ------------------------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ struct environment_plan {
     char **paths;      /* host paths that it needs besides the tree's own */
     size_t path_count;
     char *extension;   /* the extension module on the host */
-    int incubator_binary;
+    int incubator_binary, collector_binary;
     int seccomp;       /* the filter */
     /* The environment's ids, which nothing else on the machine has: first_id is its makers', then come two for each of its
      * sandboxes. */

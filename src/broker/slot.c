@@ -24,6 +24,8 @@ enum { OOM_CHECKS = 100, CROWD = 8 };
 #define DYING_DEADLINE_NS 5000000000ULL
 #define LAST_BREATH_NS 20000000ULL
 #define CPU_POLL_MIN_NS 1000000ULL
+#define PREPARING_DEADLINE_NS 5000000000ULL
+#define COLLECTING_DEADLINE_NS 15000000000ULL
 
 static struct slot *slot_named(struct broker *broker, const struct message_head *head)
 {
@@ -167,8 +169,9 @@ void slot_make(struct broker *broker, struct slot *slot)
 {
     struct error err;
     slot->generation = ++broker->generation;
-    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = slot->unwanted = false;
+    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = slot->unwanted = slot->collecting = false;
     slot->kill_reason = slot->oom_checks = 0;
+    slot->memory_limit = (uint64_t)slot->environment->config->limit_memory;
     slot->setup_ns = slot->started_at = slot->ended_at = 0;
     slot->made_at = now_ns();
     slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
@@ -309,12 +312,74 @@ void slot_program_says(struct broker *broker, struct slot *slot)
 static void kill_all(struct slot *slot)
 {
     slot->nest_spent = true;
+    slot->preparing = slot->prepared_unsent = false;
     if (slot->has_cgroup && cgroup_population(&slot->cgroup) > CROWD)
         cgroup_kill(&slot->cgroup);
     if (slot->init_pidfd >= 0)
         syscall(SYS_pidfd_send_signal, slot->init_pidfd, SIGKILL, NULL, 0);
     if (slot->program_pidfd >= 0)
         syscall(SYS_pidfd_send_signal, slot->program_pidfd, SIGKILL, NULL, 0);
+}
+
+/* The run cannot be made as it was asked for: the client gets its one verdict. */
+static void refuse(struct broker *broker, struct slot *slot, enum run_outcome outcome)
+{
+    slot->verdict = (struct message_run_ended){.head = head_of(slot, MESSAGE_RUN_ENDED), .outcome = outcome, .memory_limit = slot->memory_limit};
+    slot->verdict_unsent = true;
+    slot_abandon(broker, slot);
+    client_flush(broker);
+}
+
+/* A limit that is lower than the environment's; 0: it is not. */
+static uint64_t lower(uint64_t asked, int64_t most)
+{
+    return asked < (uint64_t)most ? asked : 0;
+}
+
+void slot_prepare(struct broker *broker, const struct message_run_prepare *prepare)
+{
+    struct slot *slot = slot_named(broker, &prepare->head);
+    if (slot == NULL || slot->state != SLOT_READY || slot->preparing || slot->collector != 0)
+        return; /* it died meanwhile, and the client is told so */
+    const struct config_environment *config = slot->environment->config;
+    const uint64_t memory = lower(prepare->memory, config->limit_memory);
+    const uint64_t processes = lower(prepare->processes, config->limit_processes);
+    const uint64_t workspace = lower(prepare->workspace, config->limit_workspace);
+    struct error err;
+    if (memory > 0)
+        slot->memory_limit = memory;
+    slot->lowered |= memory > 0 || processes > 0;
+    if ((memory > 0 || processes > 0) && cgroup_lower(&slot->cgroup, memory, (uint32_t)processes, &err) != 0) {
+        log_event(LOG_WARN, "limits.failed", LOG_I("slot", slot->index), LOG_S("error", err.text));
+        refuse(broker, slot, err.code == EBUSY ? RUN_MEMORY_LIMIT : RUN_FAILED);
+    } else if (workspace == 0 && prepare->collect == 0) {
+        slot->prepared_unsent = true;
+        client_flush(broker);
+    } else if (collector_start(broker, slot, workspace, prepare->collect != 0) == 0) {
+        slot->preparing = true;
+        slot->deadline = now_ns() + PREPARING_DEADLINE_NS;
+    } else {
+        log_event(LOG_ERROR, "collector.failed", LOG_I("slot", slot->index), LOG_S("error", strerror(errno)));
+        refuse(broker, slot, RUN_FAILED);
+    }
+}
+
+void slot_collector_event(struct broker *broker, struct slot *slot)
+{
+    const bool collects = slot->collects;
+    const enum collector_news news = collector_says(slot);
+    if (slot->state == SLOT_READY && slot->preparing) {
+        if (news == (collects ? COLLECTOR_READY : COLLECTOR_DONE)) {
+            slot->preparing = false;
+            slot->deadline = 0;
+            slot->prepared_unsent = true;
+            client_flush(broker);
+        } else if (news != COLLECTOR_NOTHING) {
+            refuse(broker, slot, RUN_FAILED);
+        }
+    }
+    if (slot->state == SLOT_DYING && slot->collector == 0 && slot->init == 0)
+        slot_init_ended(broker, slot);
 }
 
 void slot_start(struct broker *broker, const struct message_run_start *start)
@@ -361,10 +426,15 @@ void slot_kill_run(struct broker *broker, const struct message_run_kill *kill)
     struct slot *slot = slot_named(broker, &kill->head);
     if (slot == NULL)
         return; /* it has ended meanwhile */
-    if (slot->state == SLOT_READY)
+    if (slot->state == SLOT_READY) {
+        slot->gone_unsent = !slot->ready_unsent;
         slot_abandon(broker, slot);
-    else
+        client_flush(broker);
+    } else {
         end_run(broker, slot, kill->reason == KILL_OUTPUT_LIMIT ? RUN_OUTPUT_LIMIT : RUN_CANCELLED);
+        if (slot->state == SLOT_DYING) /* nobody wants its files */
+            collector_kill(slot);
+    }
 }
 
 /* The event comes when memory has run out, just before the kernel looks for whom to kill, or finds some after all. */
@@ -407,7 +477,13 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         }
         return;
     }
-    if (slot->state == SLOT_NESTING || (slot->state == SLOT_FORKING && slot->program == 0)) {
+    if (slot->state == SLOT_READY && slot->preparing) {
+        refuse(broker, slot, RUN_FAILED);
+    } else if (slot->state == SLOT_DYING && slot->collector != 0 && slot->init == 0) {
+        log_event(LOG_WARN, "collector.late", LOG_I("slot", slot->index));
+        slot->deadline = now + DYING_DEADLINE_NS;
+        collector_kill(slot);
+    } else if (slot->state == SLOT_NESTING || (slot->state == SLOT_FORKING && slot->program == 0)) {
         environment_lose(broker, slot->environment, "it did not make a sandbox in time");
     } else if (slot->state == SLOT_FORKING) {
         make_failed(broker, slot, ETIMEDOUT, "the program did not become ready in time");
@@ -461,7 +537,7 @@ static void judge(struct broker *broker, struct slot *slot)
     *v = (struct message_run_ended){.head = head_of(slot, MESSAGE_RUN_ENDED),
                                     .wall_ns = slot->ended_at - slot->started_at,
                                     .memory_peak = usage.memory_peak,
-                                    .memory_limit = (uint64_t)slot->environment->config->limit_memory,
+                                    .memory_limit = slot->memory_limit,
                                     .processes_peak = usage.processes_peak};
     split_cpu(&slot->before, &usage, v);
     if (usage.processes_refused > slot->before.processes_refused)
@@ -496,10 +572,10 @@ static void release(struct slot *slot)
         slot->state = SLOT_QUARANTINED;
         return;
     }
-    if (!cgroup_rearm(&slot->cgroup)) {
+    if (slot->lowered || !cgroup_rearm(&slot->cgroup)) {
         if (cgroup_destroy(&slot->cgroup) != 0)
             log_event(LOG_WARN, "cgroup.stays", LOG_I("slot", slot->index), LOG_S("error", strerror(errno)));
-        slot->has_cgroup = false;
+        slot->has_cgroup = slot->lowered = false;
     }
     slot->state = SLOT_FREE;
 }
@@ -556,10 +632,11 @@ void slot_program_ended(struct broker *broker, struct slot *slot)
         /* Only our own are left: nothing can write to the pipes any more, so the answer need not wait for its end, and
          * when it has ended, too, the nest is as it was made. */
         const bool alone = cgroup_population(&slot->cgroup) <= CGROUP_OWN_PROCESSES;
-        slot->deadline = now_ns() + (alone && !slot->nest_spent ? LAST_BREATH_NS : DYING_DEADLINE_NS);
-        if (alone)
+        const bool keep = alone && !slot->nest_spent && !slot->collects; /* files are wanted when all is dead, not before */
+        slot->deadline = now_ns() + (keep ? LAST_BREATH_NS : DYING_DEADLINE_NS);
+        if (alone && !slot->collects)
             judge(broker, slot);
-        if (!alone || slot->nest_spent)
+        if (!keep)
             kill_all(slot);
         supply_fill(broker, slot->environment);
     }
@@ -581,8 +658,18 @@ void slot_init_ended(struct broker *broker, struct slot *slot)
     if (slot->program != 0 || slot->nest_pending || slot->fork_pending)
         return; /* its own event comes, or its maker's answer */
     if (slot->state == SLOT_DYING) {
-        if (slot->started)
+        const bool wanted = slot->started;
+        if (wanted)
             judge(broker, slot);
+        if (slot->collector != 0) { /* its end brings us here again */
+            if (wanted && collector_go(slot)) {
+                slot->collecting = true;
+                slot->deadline = now_ns() + COLLECTING_DEADLINE_NS;
+            } else if (!slot->collecting) {
+                collector_kill(slot);
+            }
+            return;
+        }
         recycle(broker, slot);
     }
 }
@@ -633,6 +720,7 @@ void slots_forget_makers(struct broker *broker, struct environment *env)
 void slot_destroy(struct broker *broker, struct slot *slot)
 {
     kill_all(slot);
+    collector_end(slot);
     process_end(&slot->program, &slot->program_pidfd);
     process_end(&slot->init, &slot->init_pidfd);
     close_ends(slot);

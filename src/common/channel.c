@@ -9,6 +9,8 @@
 static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_SANDBOX_READY] = sizeof(struct message_sandbox_ready),
     [MESSAGE_SANDBOX_GONE] = sizeof(struct message_sandbox_gone),
+    [MESSAGE_RUN_PREPARE] = sizeof(struct message_run_prepare),
+    [MESSAGE_RUN_PREPARED] = sizeof(struct message_run_prepared),
     [MESSAGE_RUN_START] = sizeof(struct message_run_start),
     [MESSAGE_RUN_KILL] = sizeof(struct message_run_kill),
     [MESSAGE_RUN_ENDED] = sizeof(struct message_run_ended),

@@ -6,8 +6,8 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_ENDED, STATS
- *   front > broker       RUN_START, RUN_KILL, STATS_ASK
+ *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS
+ *   front > broker       RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
  *   broker > zygote      SLOT_ADD, PROGRAM_FORK
@@ -38,6 +38,8 @@ enum message_type {
     MESSAGE_STATS_ASK,
     MESSAGE_STATS,
     MESSAGE_SANDBOX_UNWANTED,
+    MESSAGE_RUN_PREPARE,
+    MESSAGE_RUN_PREPARED,
     MESSAGE_TYPE_COUNT
 };
 
@@ -77,6 +79,21 @@ struct message_sandbox_unwanted {
 
 /* A ready sandbox died, or was withdrawn, before it was started: close its descriptors and forget it. */
 struct message_sandbox_gone {
+    struct message_head head;
+};
+
+/* For a run that wants less, or more, than a sandbox is made for: before its RUN_START. The answer is RUN_PREPARED, or, when
+ * it cannot be, RUN_ENDED; SANDBOX_GONE is possible in between. Limits are clamped; 0: as it is. */
+struct message_run_prepare {
+    struct message_head head;
+    uint64_t memory, workspace; /* bytes */
+    uint32_t processes;
+    uint32_t collect; /* 1: files are wanted */
+};
+
+/* The sandbox is as it was asked for. Descriptor, if files are wanted: [0] stream socket of the collector: write one
+ * struct collect_request at once, read entries when the run has ended. */
+struct message_run_prepared {
     struct message_head head;
 };
 
@@ -152,6 +169,9 @@ enum { JOB_MAGIC = 0x4a4f4231 /* "JOB1" */ };
 struct job_head {
     uint32_t magic;
     uint32_t file_count;
+    uint32_t open_files; /* limits that are lower than the environment's; 0: they are not */
+    uint32_t reserved;
+    uint64_t workspace;
     uint64_t code_size;
     uint64_t args_size, env_size;
     uint64_t stdin_size; /* 0: the program's standard input is empty */
@@ -162,6 +182,41 @@ enum { JOB_PATH_MAX = 4095 };
 struct job_file {
     uint32_t path_size; /* at most JOB_PATH_MAX */
     uint32_t reserved;
+    uint64_t size;
+};
+
+/* --- front <-> collector ----------------------------------------------------------------------------------- */
+
+enum {
+    COLLECT_PATTERNS_MAX = 64,
+    COLLECT_PATTERN_BYTES_MAX = 511,
+    COLLECT_FILES_MAX = 1024,
+    COLLECT_PATH_BYTES_MAX = 4095
+};
+
+/* What a client wants of a run's files: patterns as in collector/glob.h. */
+struct collect_request {
+    uint32_t count;
+    char patterns[COLLECT_PATTERNS_MAX][COLLECT_PATTERN_BYTES_MAX + 1];
+};
+
+/* Why a file that a pattern means is not sent. */
+enum collect_reason {
+    COLLECT_WHOLE = 0, /* it is sent */
+    COLLECT_TOO_LARGE, /* for what may still be sent */
+    COLLECT_LINK,      /* a symbolic link */
+    COLLECT_SPECIAL,   /* not a regular file */
+    COLLECT_SAME,      /* a hard link of one that is sent */
+    COLLECT_UNREADABLE,
+    COLLECT_END /* no file: the end. `size` is the problems, or-ed */
+};
+
+enum collect_problem { COLLECT_TOO_MANY = 1, COLLECT_TOO_DEEP = 2, COLLECT_CLOSED_FOLDER = 4 };
+
+/* Then follow the path and, where the reason is COLLECT_WHOLE, `size` bytes of content. */
+struct collect_entry {
+    uint32_t path_size;
+    uint32_t reason;
     uint64_t size;
 };
 

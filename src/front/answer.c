@@ -187,5 +187,7 @@ void answer_write(struct buffer *out, const struct run *run, const struct messag
                   output_truncated(&run->output) ? "true" : "false",
                   output_truncated(&run->error) ? "true" : "false");
     write_usage(out, run, end);
+    buffer_byte(out, ',');
+    collection_write(out, run->collection);
     buffer_format(out, ",\"id\":\"%s\"}", run->id);
 }

@@ -83,8 +83,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
                       const struct execute_request *request)
 {
     struct server *server = connection_server(connection);
-    struct run *run =
-        run_new(in->root, request, (size_t)server->config->environments[request->environment].limit_output);
+    struct run *run = run_new(in->root, request, server->config);
     if (run == NULL) {
         response_json(connection_response(connection), 500, "{\"detail\":\"Internal Server Error\"}");
         connection_answer(connection);
@@ -92,7 +91,6 @@ static void start_run(struct connection *connection, const struct json_in *in,
     }
     snprintf(run->id, sizeof run->id, "%s", connection_request(connection)->request_id);
     trace_id(connection_request(connection)->traceparent, run->trace);
-    run->environment = request->environment;
     run->received_ns = connection_received(connection);
     enum stream_format format = stream_format(connection_request(connection)->accept);
     if (format == STREAM_NONE || !stream_attach(connection, run, format)) {

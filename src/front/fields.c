@@ -1,6 +1,7 @@
 /* fields.c: see fields.h. Data, and what reads it. */
 #include "front/fields.h"
 
+#include "common/protocol.h"
 #include "front/texts.h"
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 /* A program's argument or variable has at most 128 KiB (MAX_ARG_STRLEN): that many characters fit whatever their size. */
 enum { ARGUMENT_CHARACTERS_MAX = 32767, ARGUMENTS_MAX = 256, VARIABLES_MAX = 256, VARIABLE_NAME_MAX = 255, FILES_MAX = 1024 };
+enum { MEMORY_MIN = 16 << 20, OUTPUT_MIN = 1024, WORKSPACE_MIN = 64 << 10, OPEN_FILES_MIN = 16, CPU_TIME_MAX = 86400 };
 
 static const struct field argument_item = {.type = FIELD_STRING,
                                            .most_length = ARGUMENT_CHARACTERS_MAX,
@@ -53,6 +55,62 @@ static const struct field file_fields[] = {
 };
 
 static const struct field file_item = {.type = FIELD_OBJECT, .fields = file_fields, .schema = "InputFile", .check_whole = check_file};
+
+static const struct field pattern_item = {.type = FIELD_STRING, .check = text_check_glob, .most_length = COLLECT_PATTERN_BYTES_MAX};
+
+/* The bounds from below are those of the settings. */
+static const struct field limits_fields[] = {
+    {.name = "cpu_time",
+     .type = FIELD_NUMBER,
+     .nullable = true,
+     .store = offsetof(struct run_limits, cpu_time),
+     .has_greater_than = true,
+     .most_setting = FIELD_ENVIRONMENT(limit_cpu_time),
+     .of_environment = true,
+     .most = CPU_TIME_MAX,
+     .description = "Processor time in seconds, of all processes together."},
+    {.name = "memory",
+     .type = FIELD_INTEGER,
+     .nullable = true,
+     .store = offsetof(struct run_limits, memory),
+     .least = MEMORY_MIN,
+     .most_setting = FIELD_ENVIRONMENT(limit_memory),
+     .of_environment = true,
+     .description = "Memory in bytes, swap, files and standard input included."},
+    {.name = "processes",
+     .type = FIELD_INTEGER,
+     .nullable = true,
+     .store = offsetof(struct run_limits, processes),
+     .least = 1,
+     .most_setting = FIELD_ENVIRONMENT(limit_processes),
+     .of_environment = true,
+     .description = "Processes and threads."},
+    {.name = "output",
+     .type = FIELD_INTEGER,
+     .nullable = true,
+     .store = offsetof(struct run_limits, output),
+     .least = OUTPUT_MIN,
+     .most_setting = FIELD_ENVIRONMENT(limit_output),
+     .of_environment = true,
+     .description = "Bytes kept of each of standard output and standard error."},
+    {.name = "workspace",
+     .type = FIELD_INTEGER,
+     .nullable = true,
+     .store = offsetof(struct run_limits, workspace),
+     .least = WORKSPACE_MIN,
+     .most_setting = FIELD_ENVIRONMENT(limit_workspace),
+     .of_environment = true,
+     .description = "Bytes of the working folder; `/tmp` and `/dev/shm` have as many each."},
+    {.name = "open_files",
+     .type = FIELD_INTEGER,
+     .nullable = true,
+     .store = offsetof(struct run_limits, open_files),
+     .least = OPEN_FILES_MIN,
+     .most_setting = FIELD_ENVIRONMENT(limit_open_files),
+     .of_environment = true,
+     .description = "Open files of one process."},
+    {.name = NULL},
+};
 
 static const char *environment_name(const struct config *config, size_t i)
 {
@@ -113,6 +171,23 @@ const struct field execute_request_fields[] = {
      .item_size = sizeof(struct input_file),
      .items = &file_item,
      .description = "Files that are there when the program starts."},
+    {.name = "collect",
+     .type = FIELD_ARRAY,
+     .nullable = true,
+     .store = offsetof(struct execute_request, collect),
+     .most_length = COLLECT_PATTERNS_MAX,
+     .item_size = sizeof(struct string_view),
+     .items = &pattern_item,
+     .description = "Which files to send back when the run is over: patterns of paths below the working folder, as those of Python's "
+                    "`glob`; `**` crosses folders. `main.py` itself is meant only by its name.",
+     .example = "[\"*.png\", \"out/**\"]"},
+    {.name = "limits",
+     .type = FIELD_OBJECT,
+     .nullable = true,
+     .store = offsetof(struct execute_request, limits),
+     .fields = limits_fields,
+     .schema = "Limits",
+     .description = "Limits of this run; each can only be lower than the environment's own."},
     {.name = NULL},
 };
 
@@ -162,6 +237,19 @@ static const struct field usage_fields[] = {
      .description = "Bytes printed on standard error."},
     {.name = NULL},
 };
+
+static const struct field collected_fields[] = {
+    {.name = "path",
+     .type = FIELD_STRING,
+     .required = true,
+     .description = "Below the working folder. Bytes that are no UTF-8, and control characters, as `%XX`."},
+    {.name = "size", .type = FIELD_INTEGER, .required = true, .description = "Bytes."},
+    {.name = "content_base64", .type = FIELD_STRING, .description = "What it holds, unless it is omitted."},
+    {.name = "omitted", .type = FIELD_STRING, .description = "Why its content is not here."},
+    {.name = NULL},
+};
+
+static const struct field collected_item = {.type = FIELD_OBJECT, .fields = collected_fields, .schema = "CollectedFile"};
 
 const struct field execute_answer_fields[] = {
     {.name = "output",
@@ -224,6 +312,18 @@ const struct field execute_answer_fields[] = {
      .example =
          "{\"cpu_user\":0.0012,\"cpu_system\":0.0007,\"wall\":0.0021,\"queued\":0.00004,\"setup\":0.0016,"
          "\"memory_peak\":6291456,\"processes_peak\":1,\"output_bytes\":14,\"error_bytes\":0}"},
+    {.name = "files",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &collected_item,
+     .description = "The files that `collect` means, sorted by path.",
+     .example = "[]"},
+    {.name = "files_error",
+     .type = FIELD_STRING,
+     .required = true,
+     .nullable = true,
+     .description = "Why `files` is not all that `collect` means; `null` when it is.",
+     .example = "null"},
     {.name = "id",
      .type = FIELD_STRING,
      .required = true,
@@ -300,9 +400,8 @@ const struct field info_fields[] = {
     {.name = "queue", .type = FIELD_INTEGER, .required = true, .description = "Requests that may wait."},
     {.name = NULL},
 };
-double field_setting(const struct field *field, const struct config *config, size_t offset)
+static double number_at(const struct field *field, const char *at)
 {
-    const char *at = (const char *)config + offset - 1;
     double number;
     int64_t integer;
     if (field->type == FIELD_INTEGER) {
@@ -313,11 +412,33 @@ double field_setting(const struct field *field, const struct config *config, siz
     return number;
 }
 
-bool field_most(const struct field *field, const struct config *config, double *most)
+double field_setting(const struct field *field, const struct config *config, size_t offset)
 {
-    *most = field->most_setting != 0 ? field_setting(field, config, field->most_setting) : 0;
-    if (*most == 0)
-        *most = field->most;
+    return number_at(field, (const char *)config + offset - 1);
+}
+
+/* 0: none. */
+static double most_in(const struct field *field, const struct config *config, size_t environment)
+{
+    const double most = number_at(field, (const char *)&config->environments[environment] + field->most_setting - 1);
+    return most != 0 ? most : field->most;
+}
+
+bool field_most(const struct field *field, const struct config *config, size_t environment, double *most)
+{
+    *most = field->most;
+    if (field->of_environment && environment != FIELD_ANY_ENVIRONMENT) {
+        *most = most_in(field, config, environment);
+    } else if (field->of_environment) {
+        *most = most_in(field, config, 0);
+        for (size_t i = 1; i < config->environment_count; i++) {
+            const double other = most_in(field, config, i);
+            if (*most != 0 && (other == 0 || other > *most))
+                *most = other;
+        }
+    } else if (field->most_setting != 0 && field_setting(field, config, field->most_setting) != 0) {
+        *most = field_setting(field, config, field->most_setting);
+    }
     return *most != 0;
 }
 
@@ -326,5 +447,6 @@ void execute_request_free(struct execute_request *request)
     free(request->args.items);
     free(request->env.items);
     free(request->files.items);
-    request->args = request->env = request->files = (struct field_list){0};
+    free(request->collect.items);
+    request->args = request->env = request->files = request->collect = (struct field_list){0};
 }

@@ -21,6 +21,8 @@ enum field_type {
  * (FIELD_INTEGER). */
 #define FIELD_SETTING(field) (1 + offsetof(struct config, field))
 
+#define FIELD_ENVIRONMENT(field) (1 + offsetof(struct config_environment, field))
+
 struct string_view {
     const char *data; /* inside the parsed body; NULL: not given */
     size_t size;
@@ -42,6 +44,7 @@ struct field {
     double greater_than;
     double least;           /* FIELD_INTEGER; 0: none */
     size_t most_setting;    /* FIELD_SETTING(...) of the largest value; 0, or a setting of 0: `most` */
+    bool of_environment;    /* most_setting is a FIELD_ENVIRONMENT(...), of the environment that the request names */
     double most;            /* the largest value; 0: none */
     size_t default_setting; /* FIELD_SETTING(...) of the default; 0: none */
     size_t most_length;     /* characters, items or names; 0: no bound of its own */
@@ -60,8 +63,10 @@ struct field {
     const char *example; /* JSON text, or NULL */
 };
 
-/* The bound `most` of a field under these settings. False: there is none. */
-bool field_most(const struct field *field, const struct config *config, double *most);
+/* The bound `most` of a field under these settings, in an environment or, with FIELD_ANY_ENVIRONMENT, the highest one of all.
+ * False: there is none. */
+enum { FIELD_ANY_ENVIRONMENT = CONFIG_ENVIRONMENTS_MAX };
+bool field_most(const struct field *field, const struct config *config, size_t environment, double *most);
 
 /* A number of the settings by its FIELD_SETTING() offset. */
 double field_setting(const struct field *field, const struct config *config, size_t offset);
@@ -96,6 +101,8 @@ struct execute_request {
     struct field_list args; /* struct string_view */
     struct field_list env;  /* struct string_pair */
     struct field_list files; /* struct input_file */
+    struct field_list collect; /* struct string_view */
+    struct run_limits limits;
 };
 
 /* Releases what the validator allocated. */

@@ -87,6 +87,8 @@ static void add_files(struct job *job, const struct execute_request *request)
 int job_init(struct job *job, const struct execute_request *request)
 {
     *job = (struct job){.head = {.magic = JOB_MAGIC,
+                                 .open_files = (uint32_t)request->limits.open_files,
+                                 .workspace = (uint64_t)request->limits.workspace,
                                  .code_size = request->code.size,
                                  .stdin_size = request->stdin_text.size}};
     if (gather_texts(job, request) == 0 && gather_files(job, request) == 0) {

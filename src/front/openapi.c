@@ -65,7 +65,7 @@ static json_t *type_schema(const struct field *field, const struct config *confi
     }
     json_t *schema = json_pack("{s:s}", "type", names[field->type]);
     double most;
-    if (field_most(field, config, &most))
+    if (field_most(field, config, FIELD_ANY_ENVIRONMENT, &most))
         json_object_set_new(schema, "maximum", number(most));
     if (field->least != 0)
         json_object_set_new(schema, "minimum", number(field->least));

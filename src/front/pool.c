@@ -90,17 +90,16 @@ static void rest(struct pool *pool, struct run *run)
         uv_timer_start(&pool->rest_timer, on_rest_timer, REST_MS, 0);
 }
 
-/* Gives the run the sandbox. False: the sandbox is of no use, and is gone; the run has not begun. */
-static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
+/* Starts the run in its sandbox. False: the sandbox is of no use, and is gone; the run has not begun. */
+static bool begin(struct pool *pool, struct run *run, struct sandbox *sandbox)
 {
     struct message_run_start message = {
         .head = {.type = MESSAGE_RUN_START, .slot = sandbox->slot, .generation = sandbox->generation},
         .sent_ns = uv_hrtime(), /* CLOCK_MONOTONIC, as the broker's */
         .timeout_ns = (uint64_t)(run->timeout * 1e9),
+        .cpu_time_ns = (uint64_t)(run->limits.cpu_time * 1e9),
     };
 
-    list_remove(&sandbox->link);
-    run->sandbox = sandbox;
     job_rewind(&run->job);
     /* The start before the job: a program that ends at once must not be over before the broker knows that it ran. */
     broker_link_send(&pool->link, &message, sizeof message);
@@ -112,8 +111,6 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
         return false;
     }
     run->started_ns = uv_hrtime();
-    sandbox->run = run;
-    pool->running++;
     if (run->printed != NULL)
         pool_resume(pool, run);
     else
@@ -123,6 +120,27 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
     if (run->started != NULL)
         run->started(run);
     return true;
+}
+
+/* Gives the run the sandbox. False: as begin(). */
+static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
+{
+    struct message_run_prepare prepare;
+    list_remove(&sandbox->link);
+    run->sandbox = sandbox;
+    sandbox->run = run;
+    pool->running++;
+    if (run_needs_preparation(run, &prepare)) {
+        prepare.head = (struct message_head){
+            .type = MESSAGE_RUN_PREPARE, .slot = sandbox->slot, .generation = sandbox->generation};
+        run->preparing = true;
+        broker_link_send(&pool->link, &prepare, sizeof prepare);
+        return true;
+    }
+    if (begin(pool, run, sandbox))
+        return true;
+    pool->running--;
+    return false;
 }
 
 static bool may_start(const struct pool *pool, uint32_t environment)
@@ -309,6 +327,7 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
         return;
     pool->running--;
     run->sandbox = NULL;
+    run->preparing = false;
     list_remove(&run->link);
     if (run->ended == NULL) {
         run_free(run);
@@ -321,14 +340,41 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
     start_waiting(pool);
 }
 
+/* The sandbox is as the run wants it. */
+static void run_prepared(struct pool *pool, struct sandbox *sandbox, struct message *message)
+{
+    struct run *run = sandbox->run;
+    run->preparing = false;
+    if (message->fd_count == 1) {
+        sandbox->fds[RUN_COLLECTOR] = message->fds[0];
+        message->fds[0] = -1;
+    }
+    if (run->collection != NULL && collection_ask(run->collection, sandbox->fds[RUN_COLLECTOR]) != 0)
+        sandbox_close(sandbox, RUN_COLLECTOR); /* it is dead: the answer will say that the files are missing */
+    if (begin(pool, run, sandbox))
+        return;
+    pool->running--;
+    list_prepend(&pool->waiting[run->environment], &run->link);
+    pool->waiting_count++;
+    start_waiting(pool);
+}
+
+static void finish(struct pool *pool, struct sandbox *sandbox);
+
 static void sandbox_ready(struct pool *pool, struct message *message)
 {
     const struct message_head *head = &message->head;
     struct sandbox *sandbox = NULL;
 
-    if (head->slot < SLOTS_MAX && pool->slots[head->slot] != NULL) /* its place is taken, so it is gone */
-        sandbox_gone(pool, pool->slots[head->slot]);
-    if (message->fd_count == RUN_STREAMS && head->slot < SLOTS_MAX &&
+    struct sandbox *before = head->slot < SLOTS_MAX ? pool->slots[head->slot] : NULL;
+    if (before != NULL && before->run != NULL && before->run->over) { /* its collector has ended, too: all it sent is there */
+        if (before->fds[RUN_COLLECTOR] >= 0)
+            collection_read(before->run->collection, before->fds[RUN_COLLECTOR]);
+        finish(pool, before);
+    } else if (before != NULL) { /* its place is taken, so it is gone */
+        sandbox_gone(pool, before);
+    }
+    if (message->fd_count == SANDBOX_READY_FDS && head->slot < SLOTS_MAX &&
         message->sandbox_ready.environment < pool->config->environment_count)
         sandbox = calloc(1, sizeof *sandbox);
     if (sandbox == NULL) {
@@ -340,9 +386,28 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     sandbox->slot = head->slot;
     sandbox->generation = head->generation;
     sandbox->setup_ns = message->sandbox_ready.setup_ns;
-    memcpy(sandbox->fds, message->fds, sizeof sandbox->fds);
+    memcpy(sandbox->fds, message->fds, SANDBOX_READY_FDS * sizeof *sandbox->fds);
+    sandbox->fds[RUN_COLLECTOR] = -1;
     pool->slots[head->slot] = sandbox;
     list_append(&pool->ready[message->sandbox_ready.environment], &sandbox->link);
+    start_waiting(pool);
+}
+
+/* All that there will be of the run is there: it is answered. */
+static void finish(struct pool *pool, struct sandbox *sandbox)
+{
+    struct run *run = sandbox->run;
+
+    pool->running--;
+    pool->mean_seconds += MEAN_WEIGHT * ((double)run->end.wall_ns / 1e9 - pool->mean_seconds);
+    if (run->ended != NULL)
+        run->ended(run, &run->end);
+    metrics_run(pool->server->metrics, run->environment, answer_status(&run->end), run->started_ns - run->received_ns,
+                sandbox->setup_ns, run->end.wall_ns);
+    log_end(run, &run->end);
+    sandbox_free(pool, sandbox);
+    list_remove(&run->link);
+    run_free(run);
     start_waiting(pool);
 }
 
@@ -353,17 +418,14 @@ static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct m
     for (enum run_stream stream = RUN_STDOUT; stream <= RUN_STDERR; stream++)
         if (sandbox->fds[stream] >= 0)
             run_read(run, stream, true);
-    pool->running--;
-    pool->mean_seconds += MEAN_WEIGHT * ((double)end->wall_ns / 1e9 - pool->mean_seconds);
-    if (run->ended != NULL)
-        run->ended(run, end);
-    metrics_run(pool->server->metrics, run->environment, answer_status(end), run->started_ns - run->received_ns,
-                sandbox->setup_ns, end->wall_ns);
-    log_end(run, end);
-    sandbox_free(pool, sandbox);
-    list_remove(&run->link);
-    run_free(run);
-    start_waiting(pool);
+    run->end = *end;
+    run->over = true;
+    if (run->started_ns == 0) /* it could not even begin */
+        run->started_ns = uv_hrtime();
+    if (sandbox->fds[RUN_COLLECTOR] >= 0 && run->ended != NULL && end->outcome != RUN_FAILED)
+        watch(pool, sandbox, RUN_COLLECTOR);
+    else
+        finish(pool, sandbox);
 }
 
 static void on_message(void *data, struct message *message)
@@ -380,12 +442,18 @@ static void on_message(void *data, struct message *message)
         message_close_fds(message);
         return;
     }
-    message_close_fds(message);
     if (message->head.type == MESSAGE_STATS) {
         metrics_told(pool->server, &message->stats);
+        message_close_fds(message);
         return;
     }
     sandbox = find(pool, &message->head);
+    if (message->head.type == MESSAGE_RUN_PREPARED && sandbox != NULL && sandbox->run != NULL && sandbox->run->preparing) {
+        run_prepared(pool, sandbox, message);
+        message_close_fds(message);
+        return;
+    }
+    message_close_fds(message);
     if (sandbox == NULL)
         return; /* its sandbox was found dead here before the broker could say so */
     if (message->head.type == MESSAGE_SANDBOX_UNWANTED) {
@@ -393,7 +461,7 @@ static void on_message(void *data, struct message *message)
             sandbox_free(pool, sandbox);
     } else if (message->head.type == MESSAGE_SANDBOX_GONE)
         sandbox_gone(pool, sandbox);
-    else if (message->head.type == MESSAGE_RUN_ENDED && sandbox->run != NULL)
+    else if (message->head.type == MESSAGE_RUN_ENDED && sandbox->run != NULL && !sandbox->run->over)
         run_ended(pool, sandbox, &message->run_ended);
     else
         log_event(LOG_ERROR, "broker.message", LOG_I("type", message->head.type));
@@ -408,6 +476,13 @@ static void stream_event(struct pool *pool, struct sandbox *sandbox, enum run_st
             watch(pool, sandbox, RUN_JOB);
         else if (sent < 0) /* the program's end of it is gone: it has ended, or will be said to have */
             sandbox_close(sandbox, RUN_JOB);
+        return;
+    }
+    if (stream == RUN_COLLECTOR) {
+        if (collection_read(run->collection, sandbox->fds[stream]))
+            watch(pool, sandbox, stream);
+        else
+            finish(pool, sandbox);
         return;
     }
     enum run_progress progress = run_read(run, stream, false);

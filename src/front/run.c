@@ -9,12 +9,15 @@
 
 enum { READ_SIZE = 65536, MUCH = 16384, MOST_A_TURN = 8 * READ_SIZE, PIPE_WIDE = 4 * READ_SIZE };
 
-struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit)
+struct run *run_new(json_t *body, const struct execute_request *request, const struct config *config)
 {
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL)
         return NULL;
-    if (job_init(&run->job, request) != 0) {
+    if (request->collect.count > 0)
+        run->collection = collection_new(&request->collect, (uint64_t)config->limit_collect);
+    if ((request->collect.count > 0 && run->collection == NULL) || job_init(&run->job, request) != 0) {
+        collection_free(run->collection);
         free(run);
         return NULL;
     }
@@ -22,10 +25,22 @@ struct run *run_new(json_t *body, const struct execute_request *request, size_t 
     list_init(&run->same_bucket);
     run->body = json_incref(body);
     run->timeout = request->timeout;
-    run->output_limit = output_limit;
-    output_init(&run->output, output_limit);
-    output_init(&run->error, output_limit);
+    run->environment = request->environment;
+    run->limits = request->limits;
+    run->output_limit = (size_t)(request->limits.output != 0 ? request->limits.output
+                                                             : config->environments[request->environment].limit_output);
+    output_init(&run->output, run->output_limit);
+    output_init(&run->error, run->output_limit);
     return run;
+}
+
+bool run_needs_preparation(const struct run *run, struct message_run_prepare *message)
+{
+    *message = (struct message_run_prepare){.memory = (uint64_t)run->limits.memory,
+                                            .workspace = (uint64_t)run->limits.workspace,
+                                            .processes = (uint32_t)run->limits.processes,
+                                            .collect = run->collection != NULL};
+    return message->memory > 0 || message->workspace > 0 || message->processes > 0 || message->collect > 0;
 }
 
 void run_free(struct run *run)
@@ -33,6 +48,7 @@ void run_free(struct run *run)
     list_remove(&run->same_bucket);
     json_decref(run->body);
     job_free(&run->job);
+    collection_free(run->collection);
     output_free(&run->output);
     output_free(&run->error);
     free(run);

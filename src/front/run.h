@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/protocol.h"
+#include "front/collection.h"
 #include "front/job.h"
 #include "front/list.h"
 #include "front/output.h"
@@ -14,7 +15,9 @@
 
 enum { OUTPUT_HARD_MULTIPLE = 32 /* times the limit: past this the run is ended */ };
 
-enum run_stream { RUN_JOB, RUN_STDOUT, RUN_STDERR, RUN_STREAMS };
+/* The descriptors of a sandbox: those that it comes with, and the socket of its collector where there is one. */
+enum run_stream { RUN_JOB, RUN_STDOUT, RUN_STDERR, RUN_COLLECTOR, RUN_STREAMS };
+enum { SANDBOX_READY_FDS = RUN_COLLECTOR };
 
 struct sandbox {
     struct list link; /* in the pool's ready list */
@@ -36,6 +39,11 @@ struct run {
     struct job job;
     char trace[TRACE_ID_SIZE + 1]; /* "" when the client named none */
     double timeout;
+    struct run_limits limits;
+    struct collection *collection; /* NULL: no files are wanted */
+    bool preparing;                /* its sandbox is being made what it asks for */
+    bool over;                     /* it has ended as `end` says; its files are still to come */
+    struct message_run_ended end;
     uint32_t environment; /* its index in the settings */
     uint64_t number;      /* among all that were submitted */
     uint64_t received_ns, started_ns; /* uv_hrtime(): the request complete, the job written */
@@ -53,7 +61,10 @@ struct run {
 };
 
 /* A new run, without an id, of a request whose texts `body` owns (a reference is taken). NULL when memory is out. */
-struct run *run_new(json_t *body, const struct execute_request *request, size_t output_limit);
+struct run *run_new(json_t *body, const struct execute_request *request, const struct config *config);
+
+/* Does it want a sandbox that is not as all are? `message` is then what to tell the broker, but for the head. */
+bool run_needs_preparation(const struct run *run, struct message_run_prepare *message);
 void run_free(struct run *run);
 
 /* Writes what is left of the job. 1: all of it, the socket is closed; 0: the socket is full; -1 with errno. */

@@ -1,6 +1,9 @@
 /* texts.c: see texts.h. Runs in the front; the texts are hostile, valid UTF-8. */
 #include "front/texts.h"
 
+#include "collector/glob.h"
+#include "common/protocol.h"
+
 #include <string.h>
 
 static bool starts_with(struct string_view text, const char *prefix)
@@ -25,13 +28,11 @@ const char *text_check_variable(struct string_view text)
     return NULL;
 }
 
-const char *text_check_path(struct string_view text)
+/* What is wrong with the parts of a path or a pattern; NULL when nothing is. */
+static const char *check_parts(struct string_view text, size_t *parts)
 {
-    size_t parts = 1, start = 0;
-    if (text.size == 0)
-        return "a file needs a path";
-    if (text.data[0] == '/')
-        return "a path is relative to the working folder: it does not begin with \"/\"";
+    size_t start = 0;
+    *parts = 1;
     for (size_t i = 0; i <= text.size; i++) {
         const unsigned char c = i < text.size ? (unsigned char)text.data[i] : '/';
         if (c < 0x20 || c == 0x7f || c == '\\')
@@ -44,10 +45,34 @@ const char *text_check_path(struct string_view text)
             return "a path has no empty part, no \".\" and no \"..\"";
         if (size > PATH_PART_BYTES_MAX)
             return "a part of a path has at most 255 bytes";
-        parts += i < text.size;
+        *parts += i < text.size;
         start = i + 1;
     }
-    return parts > PATH_PARTS_MAX ? "a path has at most 16 parts" : NULL;
+    return NULL;
+}
+
+const char *text_check_path(struct string_view text)
+{
+    size_t parts;
+    if (text.size == 0)
+        return "a file needs a path";
+    if (text.data[0] == '/')
+        return "a path is relative to the working folder: it does not begin with \"/\"";
+    const char *wrong = check_parts(text, &parts);
+    return wrong == NULL && parts > PATH_PARTS_MAX ? "a path has at most 16 parts" : wrong;
+}
+
+const char *text_check_glob(struct string_view text)
+{
+    size_t parts;
+    if (text.size == 0)
+        return "a pattern is not empty; \"**\" means every file";
+    if (text.data[0] == '/')
+        return "a pattern is relative to the working folder: it does not begin with \"/\"";
+    if (text.size > COLLECT_PATTERN_BYTES_MAX)
+        return "a pattern has at most 511 bytes";
+    const char *wrong = check_parts(text, &parts);
+    return wrong == NULL && parts > GLOB_PARTS_MAX ? "a pattern has at most 32 parts" : wrong;
 }
 
 /* --- Base64 (RFC 4648) ---------------------------------------------------------------------------------------- */

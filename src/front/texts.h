@@ -18,6 +18,9 @@ const char *text_check_path(struct string_view text);
 #define TEXT_PATH_PART "(?!\\.{1,2}(/|$))[^/\\\\\\x00-\\x1f\\x7f]{1,255}"
 #define TEXT_PATH_PATTERN "^" TEXT_PATH_PART "(/" TEXT_PATH_PART "){0,15}$"
 
+/* A pattern of paths, see collector/glob.h. */
+const char *text_check_glob(struct string_view text);
+
 /* Base64 with padding, white space ignored. */
 const char *text_check_base64(struct string_view text);
 #define TEXT_BASE64_PATTERN "^[A-Za-z0-9+/ \\t\\r\\n]*(=[ \\t\\r\\n]*){0,2}$"

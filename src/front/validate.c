@@ -26,6 +26,7 @@ struct place {
 struct validation {
     const struct json_in *in;
     const struct config *config;
+    size_t environment; /* whose bounds hold: the one that the body names, or the default */
     struct buffer *errors;
     bool failed;
 };
@@ -105,7 +106,7 @@ static bool check_bounds(struct validation *v, const struct field *field, const 
                          const json_t *input, double value)
 {
     double most;
-    if (field_most(field, v->config, &most) && !(value <= most))
+    if (field_most(field, v->config, v->environment, &most) && !(value <= most))
         return bound_error(v, field, place, input, "less_than_equal", "le", "less than or equal to", most);
     if (field->least != 0 && !(value >= field->least))
         return bound_error(v, field, place, input, "greater_than_equal", "ge", "greater than or equal to", field->least);
@@ -500,6 +501,10 @@ bool validate_body(const struct json_in *in, const struct field *fields, const s
                    void *target, struct buffer *errors)
 {
     struct validation v = {.in = in, .config = config, .errors = errors};
+    const char *name = json_string_value(json_object_get(in->root, "environment"));
+    for (size_t i = 0; name != NULL && i < config->environment_count; i++)
+        if (strcmp(config->environments[i].name, name) == 0)
+            v.environment = i;
     check_fields(&v, fields, NULL, in->root, target);
     return finish(&v);
 }
@@ -508,7 +513,8 @@ bool validate_files(const struct json_in *in, const struct config *config, struc
 {
     struct validation v = {.in = in, .config = config, .errors = errors};
     const struct config_environment *environment = &config->environments[request->environment];
-    const struct input_files_fit fit = {.workspace = (uint64_t)environment->limit_workspace,
+    const int64_t workspace = request->limits.workspace != 0 ? request->limits.workspace : environment->limit_workspace;
+    const struct input_files_fit fit = {.workspace = (uint64_t)workspace,
                                         .files = (uint64_t)environment->limit_files};
     const struct place files = {.name = "files"};
     const json_t *input = json_object_get(in->root, "files");

@@ -48,14 +48,15 @@ static int take_sandbox(struct runner *runner)
         int r = channel_receive(runner->channel, &message);
         if (r <= 0)
             return -1;
-        if (message.head.type == MESSAGE_SANDBOX_READY && message.fd_count == RUN_STREAMS)
+        if (message.head.type == MESSAGE_SANDBOX_READY && message.fd_count == SANDBOX_READY_FDS)
             break;
         message_close_fds(&message);
     }
     runner->sandbox.slot = message.head.slot;
     runner->sandbox.generation = message.head.generation;
     runner->sandbox.setup_ns = message.sandbox_ready.setup_ns;
-    memcpy(runner->sandbox.fds, message.fds, sizeof runner->sandbox.fds);
+    memcpy(runner->sandbox.fds, message.fds, SANDBOX_READY_FDS * sizeof *runner->sandbox.fds);
+    runner->sandbox.fds[RUN_COLLECTOR] = -1;
     struct message_run_start start = {
         .head = {.type = MESSAGE_RUN_START, .slot = message.head.slot, .generation = message.head.generation},
         .sent_ns = uv_hrtime(),

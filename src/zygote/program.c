@@ -249,7 +249,9 @@ static FILE *receive_job(const struct seal_settings *seal)
     if (job.stdin_size > 0)
         receive_stdin(job.stdin_size);
     FILE *file = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "rb") : NULL;
-    if (file == NULL || seal_file_size(seal->workspace) != 0)
+    const uint64_t workspace = job.workspace > 0 && job.workspace < seal->workspace ? job.workspace : seal->workspace;
+    if (file == NULL || seal_file_size(workspace) != 0 ||
+        (job.open_files > 0 && job.open_files < seal->open_files && seal_open_files(job.open_files) != 0))
         _exit(121);
     return file;
 }

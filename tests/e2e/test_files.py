@@ -171,6 +171,8 @@ def test_any_base64(service, text):
         data = base64.b64decode(digits, validate=True)
     except ValueError:
         data = None
+    if len(digits) % 4 or digits.count("=") > 2:  # Python lets some of these through
+        data = None
     answer = service.post({"code": LISTING, "files": [{"path": "f", "content_base64": text}]})
     if data is None:
         assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "files", 0, "content_base64"], (text, answer.text)

@@ -14,7 +14,8 @@ static json_t *answer(const struct message_run_ended *end, const char *out, cons
     json_t *body = json_object();
     struct sandbox sandbox = {.setup_ns = 1500000};
     const struct execute_request request = {.code = {"", 0}, .timeout = 0.5};
-    struct run *run = run_new(body, &request, 1024);
+    struct config config = {.environments[0].limit_output = 1024};
+    struct run *run = run_new(body, &request, &config);
     struct buffer text;
 
     run->sandbox = &sandbox;
