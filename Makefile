@@ -16,7 +16,10 @@ PYTHON = /usr/bin/python3
 # The Debian suite whose kernel test-vm boots.
 VM_SUITE ?= bookworm
 
-.PHONY: help run build test attack test-vm bench install dev docs format clean deps
+# Seconds of attack-fuzz.
+TIME = 60
+
+.PHONY: help run build test attack attack-fuzz test-vm bench install dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -24,6 +27,7 @@ help:
 	@echo "make test     every suite, then again with the address and undefined-behaviour sanitizers"
 	@echo "make test-vm  the suites that depend on it with another kernel and cgroup v2, in a virtual machine"
 	@echo "make attack   every attack on the sandbox, with a table of what came of it"
+	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
@@ -51,6 +55,10 @@ test-vm: build
 attack: build
 	@tools/deps.sh test
 	@PYTHON=$(PYTHON) HATCHERY_ATTACK_TABLE=1 tools/pytest.sh $(BUILD) tests/security $(ARGS)
+
+attack-fuzz: build
+	@tools/deps.sh test
+	@PYTHON=$(PYTHON) HATCHERY_FUZZ_TIME=$(TIME) tools/pytest.sh $(BUILD) -s tests/security/test_syscalls.py -k fuzzer $(ARGS)
 
 bench:
 	@tools/deps.sh build bench

@@ -101,7 +101,7 @@ static int probe_seccomp(const struct config *config, char *detail)
 {
     struct error err;
     struct stat st;
-    int fd = seccomp_policy_export(&err);
+    int fd = seccomp_policy_export(0, &err);
     if (fd < 0 || fstat(fd, &st) != 0) {
         snprintf(detail, DETAIL_MAX, "%s", err.text);
         return EPERM;

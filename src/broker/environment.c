@@ -133,7 +133,7 @@ int environment_plan(struct environment_plan *plan, const struct config_environm
     plan->collector_binary = open(path, O_RDONLY | O_CLOEXEC);
     if (plan->collector_binary < 0)
         return error_set(err, errno, "%s", path);
-    plan->seccomp = seccomp_policy_export(err);
+    plan->seccomp = seccomp_policy_export(0, err);
     return plan->seccomp >= 0 ? 0 : -1;
 }
 

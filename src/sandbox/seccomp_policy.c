@@ -25,6 +25,7 @@
 /* FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME go with any command. */
 #define FUTEX_CMD_BITS (LOW32 & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME))
 
+/* All of them are known to libseccomp 2.5, so that every build has the same policy. */
 static const char *const allowed[] = {
     /* files */
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "lseek", "close", "close_range",
@@ -32,16 +33,16 @@ static const char *const allowed[] = {
     "copy_file_range", "flock", "open", "openat", "stat", "fstat", "lstat", "newfstatat", "statx", "statfs",
     "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "getcwd",
     "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link",
-    "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown",
+    "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown",
     "fchownat", "utime", "utimes", "utimensat", "umask", "mknod", "mknodat", "getxattr", "lgetxattr", "fgetxattr",
     "listxattr", "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr",
     "fremovexattr",
     /* memory */
     "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mlock", "munlock", "mlock2", "membarrier",
-    "memfd_create", "mseal",
+    "memfd_create",
     /* processes and threads */
     "fork", "vfork", "execve", "exit", "exit_group", "wait4", "waitid", "set_tid_address", "set_robust_list",
-    "get_robust_list", "rseq", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue", "arch_prctl",
+    "get_robust_list", "rseq", "futex_waitv", "arch_prctl",
     "gettid", "getpid", "getppid", "getpgid", "getpgrp", "getsid", "setsid", "setpgid", "kill", "tkill", "tgkill",
     "pidfd_open", "pidfd_send_signal", "restart_syscall",
     /* identity and limits */
@@ -108,6 +109,12 @@ static int allow_values(scmp_filter_ctx ctx, int call, unsigned argument, uint64
     return 0;
 }
 
+/* libseccomp takes this machine's number for a call and finds the other architecture's; -1: one of the two has none. */
+static int number_of(const char *name, uint32_t arch)
+{
+    return seccomp_syscall_resolve_name_arch(arch, name) >= 0 ? seccomp_syscall_resolve_name(name) : -1;
+}
+
 static bool has(const char *const *names, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
@@ -131,16 +138,16 @@ static int take_away_making(scmp_filter_ctx ctx)
 }
 
 /* The first filter: every rule. */
-static int add_rules(scmp_filter_ctx ctx)
+static int add_rules(scmp_filter_ctx ctx, uint32_t arch)
 {
     int r = 0;
     for (size_t i = 0; i < COUNT(allowed); i++) {
-        int call = seccomp_syscall_resolve_name(allowed[i]);
-        if (call >= 0) /* this architecture and this libseccomp have it */
+        int call = number_of(allowed[i], arch);
+        if (call >= 0)
             r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 0);
     }
     for (size_t i = 0; i < COUNT(refused); i++) {
-        int call = seccomp_syscall_resolve_name(refused[i]);
+        int call = number_of(refused[i], arch);
         if (call >= 0 && !has(making, COUNT(making), refused[i]))
             r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), call, 0);
     }
@@ -182,23 +189,26 @@ static int add_rules(scmp_filter_ctx ctx)
 /* Which filter a context becomes. */
 enum part { FOR_ZYGOTE, FOR_PROGRAM };
 
-static int add_rules_of(enum part part, scmp_filter_ctx ctx)
+static int add_rules_of(enum part part, scmp_filter_ctx ctx, uint32_t arch)
 {
+    if (arch != SCMP_ARCH_NATIVE && arch != seccomp_arch_native() &&
+        (seccomp_arch_add(ctx, arch) != 0 || seccomp_arch_remove(ctx, seccomp_arch_native()) != 0))
+        return -1;
     /* Each filter on its own kills foreign architectures. */
     if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0 ||
         seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0) /* a binary tree over the numbers */
         return -1;
-    return part == FOR_ZYGOTE ? add_rules(ctx) : take_away_making(ctx);
+    return part == FOR_ZYGOTE ? add_rules(ctx, arch) : take_away_making(ctx);
 }
 
 /* Appends the filter's instructions to `memfd` and tells how many they are. */
-static int export_part(enum part part, int memfd, uint32_t *count, struct error *err)
+static int export_part(enum part part, uint32_t arch, int memfd, uint32_t *count, struct error *err)
 {
     scmp_filter_ctx ctx = seccomp_init(part == FOR_ZYGOTE ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW);
     if (ctx == NULL)
         return error_set(err, ENOMEM, "seccomp: cannot make a filter");
     const off_t before = lseek(memfd, 0, SEEK_CUR);
-    int r = add_rules_of(part, ctx);
+    int r = add_rules_of(part, ctx, arch);
     if (r != 0)
         error_set(err, 0, "seccomp: libseccomp refused a rule of the filter");
     else if ((r = seccomp_export_bpf(ctx, memfd)) != 0)
@@ -208,16 +218,16 @@ static int export_part(enum part part, int memfd, uint32_t *count, struct error 
     return r == 0 ? 0 : -1;
 }
 
-int seccomp_policy_export(struct error *err)
+int seccomp_policy_export(uint32_t arch, struct error *err)
 {
     struct seccomp_filters filters;
     int memfd = memfd_create("seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (memfd < 0)
         return error_set(err, errno, "seccomp: memfd_create");
     lseek(memfd, sizeof filters, SEEK_SET);
-    int r = export_part(FOR_ZYGOTE, memfd, &filters.zygote_count, err);
+    int r = export_part(FOR_ZYGOTE, arch, memfd, &filters.zygote_count, err);
     if (r == 0)
-        r = export_part(FOR_PROGRAM, memfd, &filters.program_count, err);
+        r = export_part(FOR_PROGRAM, arch, memfd, &filters.program_count, err);
     if (r == 0 && (pwrite(memfd, &filters, sizeof filters, 0) != (ssize_t)sizeof filters ||
                    fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0))
         r = error_set(err, errno, "seccomp: cannot keep the filters");

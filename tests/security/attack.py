@@ -9,8 +9,11 @@ PRELUDE goes before the program (in one line, so that line numbers stay readable
 """
 
 import ctypes
+import json
 import re
 from dataclasses import dataclass, field
+
+import service as services
 
 _seccomp = ctypes.CDLL("libseccomp.so.2")
 
@@ -94,3 +97,16 @@ def as_expected(expected, found):
     if expected.startswith("^"):
         return re.fullmatch(expected[1:], found, re.DOTALL) is not None
     return expected == found
+
+
+def execute(target, code, timeout):
+    """One request on a connection of its own, on which nothing but its one answer may come."""
+    target.auditor.requests += 1
+    with target.raw(services.post({"code": code, "timeout": timeout}), timeout=timeout + 60) as connection:
+        status, _, body = connection.answer()
+        assert status == 200 and not connection.buffer, (status, body, connection.buffer)
+    answer = json.loads(body)
+    target.schema.validate(answer)
+    for stream in ("output", "error"):
+        assert len((answer[stream] or "").encode()) < (1 << 20) * 3 + 4096, f"I6 {stream} is too long"
+    return answer

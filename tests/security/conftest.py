@@ -8,9 +8,26 @@ import platform
 import tomllib
 from pathlib import Path
 
+import jsonschema
+import pytest
+
 import audit
+import service as services
 
 LISTED = Path(__file__).with_name("not_applicable.toml")
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    started = services.Service(folder=tmp_path_factory.mktemp("target"), environment_more={"SECRET_TOKEN": "x"}, pool=3,
+                               rotate_runs=0, rotate_age=0, rotate_faults="false")  # the auditor counts processes; e2e/test_rotation.py
+    started.auditor = audit.Auditor(started)
+    document = started.client.get("/openapi.json").json()
+    answer = document["paths"]["/execute"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    started.schema = jsonschema.Draft202012Validator(answer | {"components": document["components"]})
+    yield started
+    if started.process is not None:
+        started.stop()
 
 
 def lacks(needs):

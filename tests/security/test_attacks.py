@@ -1,45 +1,15 @@
 """Every attack of cases/, and after each the invariants that audit.Auditor checks from outside."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
-import jsonschema
 import pytest
 
-import audit
-import service as services
-from attack import as_expected
+from attack import as_expected, execute
 from cases import ATTACKS
 
 # Files, folders and devices that all runs see.
 SHARED = ["/", "/usr", "/usr/lib/os-release", "/usr/bin/env", "/usr/bin/python3", "/etc/passwd", "/etc/ld.so.cache", "/etc", "/dev", "/dev/null", "/dev/zero",
           "/dev/urandom", "/bin", "/lib", "/.hatchery", "/var/tmp", "/proc"]
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory):
-    started = services.Service(folder=tmp_path_factory.mktemp("target"), environment_more={"SECRET_TOKEN": "x"}, pool=3,
-                               rotate_runs=0, rotate_age=0, rotate_faults="false")  # the auditor counts processes; e2e/test_rotation.py
-    started.auditor = audit.Auditor(started)
-    document = started.client.get("/openapi.json").json()
-    answer = document["paths"]["/execute"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    started.schema = jsonschema.Draft202012Validator(answer | {"components": document["components"]})
-    yield started
-    if started.process is not None:
-        started.stop()
-
-
-def execute(target, code, timeout):
-    """One request on a connection of its own, on which nothing but its one answer may come."""
-    target.auditor.requests += 1
-    with target.raw(services.post({"code": code, "timeout": timeout}), timeout=timeout + 60) as connection:
-        status, _, body = connection.answer()
-        assert status == 200 and not connection.buffer, (status, body, connection.buffer)
-    answer = json.loads(body)
-    target.schema.validate(answer)
-    for stream in ("output", "error"):
-        assert len((answer[stream] or "").encode()) < (1 << 20) * 3 + 4096, f"I6 {stream} is too long"
-    return answer
 
 
 def judge(attack, answer):
