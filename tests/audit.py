@@ -165,6 +165,11 @@ def sandboxes_below(root):
     return found
 
 
+def in_use(sandboxes):
+    """Those in which anything is but an init that waits for the next program."""
+    return {inside: box for inside, box in sandboxes.items() if any((stat_of(pid) or ("",))[0] != "init" for pid in box)}
+
+
 def cgroup_memory(folders):
     """Bytes that nobody can reclaim, anonymous and shared memory, charged to the topmost of the cgroup folders."""
     for folder in sorted(folders, key=len):
@@ -225,8 +230,10 @@ class Auditor:
     def look(self):
         service = self.service
         folders = service.cgroups()
+        sandboxes = sandboxes_below(os.getpid())
         return {
-            "sandboxes": sandboxes_below(os.getpid()),
+            "sandboxes": sandboxes,
+            "in use": in_use(sandboxes),
             "cgroups": folders,
             "members": {int(p) for f in folders for p in _members(f)},
             "mounts": {role: [len(mounts(p)) for p in pids] for role, pids in self.roles.items()} | {"host": len(mounts())},
@@ -246,7 +253,7 @@ class Auditor:
     def differences(self):
         """What is not as it was; empty when all is well. May be so only for a moment, while a sandbox is made or cleared."""
         before, now, wrong = self.before, self.look(), []
-        boxes, usual = now["sandboxes"], before["sandboxes"]
+        boxes, usual = now["in use"], before["in use"]
         if self.service.role_pids() != self.roles:
             wrong.append(f"I1 processes of the service were replaced: {self.roles} -> {self.service.role_pids()}")
         if len(boxes) != len(usual) or max(map(len, boxes.values()), default=0) > max(map(len, usual.values()), default=0):
@@ -257,15 +264,16 @@ class Auditor:
             wrong.append(f"I3 mounts: {before['mounts']} -> {now['mounts']}")
         hierarchies = len({folder.split("/hatchery-")[0] for folder in now["cgroups"]}) or 1
         new_slots = max(0, len(now["cgroups"]) - len(before["cgroups"])) // hierarchies
+        new_nests = max(0, len(now["sandboxes"]) - len(before["sandboxes"]))
         for role, count in now["descriptors"].items():
-            if count > before["descriptors"][role] + self.SLOT_DESCRIPTORS * new_slots:
+            if count > before["descriptors"][role] + self.SLOT_DESCRIPTORS * new_slots + new_nests:
                 wrong.append(f"I4 descriptors of {role}: {before['descriptors'][role]} -> {count}")
         for role, size in now["memory"].items():
             if size > before["memory"][role] + (96 if self.sanitized else 8) * self.MEBIBYTE:
                 wrong.append(f"I5 memory of {role}: {before['memory'][role]} -> {size}")
         if now["charged"] > before["charged"] + 32 * self.MEBIBYTE:
             wrong.append(f"I5 memory charged: {before['charged']} -> {now['charged']}")
-        owners = Counter(uid for box in boxes.values() for uid in set(box.values()))
+        owners = Counter(uid for box in now["sandboxes"].values() for uid in set(box.values()))  # nests that wait have ids, too
         if any(count > 1 for count in owners.values()) or 0 in owners:
             wrong.append(f"I8 ids: {boxes}")
         for event in ("sandbox.quarantined", "sandbox.failed", "environment.lost", "environment.failed", "front.failed", "cgroup.stays"):

@@ -46,7 +46,7 @@ def running(target, count):
     """{pid namespace: {pid: uid}} of all sandboxes, once there are that many that run beside those that are ready."""
 
     def look():
-        boxes = audit.sandboxes_below(target.process.pid)
+        boxes = audit.in_use(audit.sandboxes_below(target.process.pid))
         return boxes if len(boxes) >= count + target.settings["pool"] else None
 
     return wait_for(look, 20, f"{count} runs")
@@ -85,7 +85,7 @@ def test_fault_02_another_of_its_processes_dies(target, role):
             end.result()
     target.wait_healthy()
     target.canary()
-    wait_for(lambda: [len(box) <= 3 for box in audit.sandboxes_below(target.process.pid).values()] == [True] * target.settings["pool"], 20, "what is ready, and no more")
+    wait_for(lambda: [len(box) <= 3 for box in audit.in_use(audit.sandboxes_below(target.process.pid)).values()] == [True] * target.settings["pool"], 20, "what is ready, and no more")
 
 
 def test_fault_03_the_init_of_a_run_dies(target):
@@ -200,7 +200,7 @@ def test_uid_is_never_shared_at_the_same_time(target):
         running(target, 4)
         for _ in range(20):
             owners = {}
-            for inside, box in audit.sandboxes_below(target.process.pid).items():
+            for inside, box in audit.in_use(audit.sandboxes_below(target.process.pid)).items():
                 for uid in set(box.values()):
                     owners.setdefault(uid, set()).add(inside)
             assert 0 not in owners and all(len(inside) == 1 for inside in owners.values()), owners
