@@ -139,7 +139,7 @@ static uint64_t next_deadline(const struct broker *broker)
     uint64_t next = broker->client_retry_at;
     for (uint32_t i = 0; i < broker->environment_count; i++) {
         const struct environment *env = &broker->environments[i];
-        next = earliest(next, earliest(env->retry_at, env->fill_at));
+        next = earliest(next, earliest(env->retry_at, earliest(env->fill_at, env->supply.look_at)));
         if (env->warm && env->next.pid == 0 && env->old.pid == 0 && !broker->stopping)
             next = earliest(next, env->rotate_at);
     }
@@ -207,7 +207,7 @@ static int raise_descriptor_limit(const struct broker *broker, struct error *err
  * at a time, which may all be of one environment. */
 static int64_t slots_needed(const struct config *config, const struct config_environment *environment)
 {
-    return config->concurrency + 2 * environment->pool;
+    return config->concurrency + 2 * environment->pool_max;
 }
 
 static int make_slots(struct broker *broker, struct error *err)
@@ -216,7 +216,8 @@ static int make_slots(struct broker *broker, struct error *err)
     for (size_t i = 0; i < config->environment_count; i++) {
         const int64_t needed = slots_needed(config, &config->environments[i]);
         if (needed > SLOTS_MAX)
-            return error_set(err, 0, "concurrency and pool are too large together: at most %d", SLOTS_MAX);
+            return error_set(err, 0, "concurrency and twice pool-max are %lld together, and can be %d; lower one of them",
+                             (long long)needed, SLOTS_MAX);
         broker->slot_count += (uint32_t)needed;
     }
     broker->slots = calloc(broker->slot_count, sizeof *broker->slots);

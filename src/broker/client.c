@@ -139,7 +139,9 @@ void client_readable(struct broker *broker)
             client_gone(broker);
             return;
         }
-        if (message.head.type == MESSAGE_RUN_PREPARE) {
+        if (message.head.type == MESSAGE_RUN_WAITS && message.head.slot < broker->environment_count) {
+            supply_run_waits(broker, &broker->environments[message.head.slot], message.run_waits.waiting);
+        } else if (message.head.type == MESSAGE_RUN_PREPARE) {
             slot_prepare(broker, &message.run_prepare);
         } else if (message.head.type == MESSAGE_RUN_START) {
             slot_start(broker, &message.run_start);

@@ -63,6 +63,18 @@ struct slot {
     bool unwanted; /* the client was, or will be, told to drop it */
 };
 
+/* What supply.c knows of an environment's demand. */
+struct supply {
+    uint64_t making_ns;      /* what making one takes, smoothed */
+    uint64_t holds_bytes;    /* what a ready one holds, at the last look */
+    uint64_t moment_since;   /* the present moment: as long as making one takes */
+    uint32_t moment_starts;  /* runs that have come in it */
+    uint32_t waiting;        /* runs that the client has told to wait for a sandbox, less those that have started since */
+    uint64_t period_since;   /* the present period: as long as pool-idle */
+    uint32_t needed, needed_before; /* most runs of one moment, in this period and in the one before */
+    uint64_t look_at;        /* when it is looked whether there are too many; 0: there are none above the least */
+};
+
 /* A Python that programs run with, see environment.h. It has slots of its own, so that no other one's runs can take them. */
 struct environment {
     const struct config_environment *config;
@@ -91,6 +103,7 @@ struct environment {
     int inventory;              /* what the zygote found installed, for the client; never read here; -1 */
     bool state_unsent;          /* the client does not know yet whether it is warm */
 
+    struct supply supply;
     uint64_t fill_at;         /* when the pool is filled up again; 0: at the next occasion */
     uint32_t making_failures; /* in a row, up to a bound */
     uint64_t make_again_at;   /* after a failure */
@@ -151,10 +164,12 @@ void rotation_failed(struct environment *env, uint64_t now);
 bool rotation_due(const struct environment *env, uint64_t now);
 
 /* supply.c: how many sandboxes stand ready */
-void supply_fill(struct broker *broker, struct environment *env); /* makes sandboxes until the pool is full */
+void supply_fill(struct broker *broker, struct environment *env); /* makes sandboxes until there are enough */
 void supply_fill_all(struct broker *broker);
-void supply_run_started(struct environment *env, uint64_t now);
-void supply_became_ready(struct broker *broker, struct environment *env); /* one more sandbox of the present zygote */
+void supply_run_waits(struct broker *broker, struct environment *env, uint32_t waiting);
+void supply_run_started(struct broker *broker, struct environment *env, uint64_t now);
+void supply_became_ready(struct broker *broker, struct slot *slot);
+void supply_look(struct broker *broker, struct environment *env, uint64_t now);
 
 /* slot.c */
 void slot_make(struct broker *broker, struct slot *slot);

@@ -335,6 +335,8 @@ void environment_deadline(struct broker *broker, struct environment *env, uint64
         env->fill_at = 0;
         supply_fill(broker, env);
     }
+    if (env->supply.look_at != 0 && env->supply.look_at <= now)
+        supply_look(broker, env, now);
     if (rotation_due(env, now) && !broker->stopping)
         rotation_begin(broker, env, now);
     if (env->retry_at == 0 || env->retry_at > now || broker->stopping)

@@ -281,7 +281,7 @@ static void hand_over(struct broker *broker, struct slot *slot)
     /* The other counters have not moved in this group: cgroup_rearm() saw to it. */
     slot->before = (struct cgroup_usage){0};
     cgroup_read_cpu(&slot->cgroup, &slot->before);
-    supply_became_ready(broker, slot->environment);
+    supply_became_ready(broker, slot);
     client_flush(broker);
 }
 
@@ -407,7 +407,7 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     slot->deadline = slot->started_at + slot->timeout_ns;
     if (slot->cpu_time_ns > 0)
         slot_deadline(broker, slot, now);
-    supply_run_started(slot->environment, now);
+    supply_run_started(broker, slot->environment, now);
     rotation_run_started(slot->environment, now);
 }
 

@@ -23,6 +23,7 @@ static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_ENVIRONMENT] = sizeof(struct message_environment),
     [MESSAGE_STATS_ASK] = sizeof(struct message_stats_ask),
     [MESSAGE_STATS] = sizeof(struct message_stats),
+    [MESSAGE_RUN_WAITS] = sizeof(struct message_run_waits),
     [MESSAGE_SANDBOX_UNWANTED] = sizeof(struct message_sandbox_unwanted),
 };
 

@@ -15,6 +15,7 @@ struct message {
         struct message_sandbox_gone sandbox_gone;
         struct message_run_prepare run_prepare;
         struct message_run_prepared run_prepared;
+        struct message_run_waits run_waits;
         struct message_run_start run_start;
         struct message_run_kill run_kill;
         struct message_run_ended run_ended;

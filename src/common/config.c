@@ -611,6 +611,19 @@ static int finish_environment(struct config *config, struct config_environment *
     return result != 0 && environment != config->environments ? error_wrap(err, "environment %s", environment->name) : result;
 }
 
+/* More than may run at the same time need not be ready, unless somebody asks for it. */
+static int finish_pool(const struct config *config, struct config_environment *environment, struct error *err)
+{
+    if (environment->pool_max != 0 && environment->pool_max < environment->pool) {
+        error_set(err, 0, "pool-max: %lld is less than pool (%lld); give at least that, or 0", (long long)environment->pool_max,
+                  (long long)environment->pool);
+        return environment != config->environments ? error_wrap(err, "environment %s", environment->name) : -1;
+    }
+    if (environment->pool_max == 0)
+        environment->pool_max = config->concurrency > environment->pool ? config->concurrency : environment->pool;
+    return 0;
+}
+
 int config_finish(struct config *config, struct error *err)
 {
     enum { CONCURRENCY_LEAST = 4, CONCURRENCY_PER_CORE = 2 };
@@ -632,6 +645,9 @@ int config_finish(struct config *config, struct error *err)
         if (config->concurrency > (int64_t)find("concurrency")->max)
             config->concurrency = (int64_t)find("concurrency")->max;
     }
+    for (size_t i = 0; i < config->environment_count; i++)
+        if (finish_pool(config, &config->environments[i], err) != 0)
+            return -1;
     return 0;
 }
 

@@ -7,7 +7,7 @@
  * Who may send what (">" is the direction):
  *
  *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS
- *   front > broker       RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK
+ *   front > broker       RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
  *   broker > zygote      SLOT_ADD, PROGRAM_FORK
@@ -40,6 +40,7 @@ enum message_type {
     MESSAGE_SANDBOX_UNWANTED,
     MESSAGE_RUN_PREPARE,
     MESSAGE_RUN_PREPARED,
+    MESSAGE_RUN_WAITS,
     MESSAGE_TYPE_COUNT
 };
 
@@ -95,6 +96,13 @@ struct message_run_prepare {
  * struct collect_request at once, read entries when the run has ended. */
 struct message_run_prepared {
     struct message_head head;
+};
+
+/* A run could start if a sandbox of its environment were ready. */
+struct message_run_waits {
+    struct message_head head; /* slot: the environment's index in the settings */
+    uint32_t waiting;         /* how many of them, this one included */
+    uint32_t reserved;
 };
 
 /* The front begins to send the job. Limits are clamped again. */

@@ -42,7 +42,7 @@ static int64_t connections_max(const struct config *config)
     struct rlimit limit;
     int64_t sandboxes = config->concurrency;
     for (size_t i = 0; i < config->environment_count; i++)
-        sandboxes += config->environments[i].pool;
+        sandboxes += config->environments[i].pool_max;
     int64_t reserve = RESERVED_DESCRIPTORS + sandboxes * SANDBOX_DESCRIPTORS;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -193,6 +193,15 @@ static int64_t being_made(const struct pool *pool)
     return free > 0 ? free : 0;
 }
 
+/* Tells the broker that a sandbox is what a run waits for: it then makes one at once, and keeps more ready. */
+static void tell_waiting(struct pool *pool, uint32_t environment)
+{
+    const int64_t free = being_made(pool) - (pool->waiting_count - 1);
+    struct message_run_waits message = {.head = {.type = MESSAGE_RUN_WAITS, .slot = environment}, .waiting = 1};
+    if (free > 0 && list_empty(&pool->ready[environment]))
+        broker_link_send(&pool->link, &message, sizeof message);
+}
+
 bool pool_submit(struct pool *pool, struct run *run)
 {
     run->number = ++pool->submitted;
@@ -205,6 +214,7 @@ bool pool_submit(struct pool *pool, struct run *run)
         return false;
     list_append(&pool->waiting[run->environment], &run->link);
     pool->waiting_count++;
+    tell_waiting(pool, run->environment);
     return true;
 }
 
