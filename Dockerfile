@@ -32,7 +32,7 @@ LABEL org.opencontainers.image.title="hatchery" \
       org.opencontainers.image.description="Runs Python code over HTTP, each program in a fresh warm sandbox" \
       org.opencontainers.image.licenses="MIT"
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        python3 libuv1t64 libjansson4 libseccomp2 libllhttp9.2 zlib1g tzdata media-types \
+        python3 libuv1t64 libjansson4 libseccomp2 libsodium23 libllhttp9.2 zlib1g tzdata media-types \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*
 COPY --from=build /out/ /
 ENV HATCHERY_LISTEN=0.0.0.0:8000

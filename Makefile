@@ -1,6 +1,6 @@
 # The front door: each target is one line of what you want; meson and the scripts in tools/ do the work.
 #
-#   make run LISTEN=0.0.0.0:8000 ARGS="--pool 8"     settings for the service
+#   make run LISTEN=127.0.0.1:9000 ARGS="--pool 8"     settings for the service
 #   make test SUITES="e2e"                           only one suite
 #   make install DESTDIR=/tmp/root PREFIX=/usr
 

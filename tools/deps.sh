@@ -21,7 +21,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     for name in cc meson ninja pkg-config npm git /usr/bin/python3; do
         command -v "$name" >/dev/null 2>&1 || lacks="$lacks $name"
     done
-    for name in libuv jansson libseccomp zlib; do
+    for name in libuv jansson libseccomp libsodium zlib; do
         pkg-config --exists "$name" 2>/dev/null || lacks="$lacks $name(headers)"
     done
     if [ -n "$lacks" ]; then
@@ -43,6 +43,7 @@ for group in "$@"; do
         need_package libuv1-dev
         need_package libjansson-dev
         need_package libseccomp-dev
+        need_package libsodium-dev
         need_package zlib1g-dev
         need_package libllhttp-dev node-llhttp
         need_package libcmocka-dev

@@ -34,7 +34,7 @@ fi
 if [ ! -f "$root" ]; then
     echo "Making a root file system of $own"
     packages="python3,python3-venv,python3-pytest,python3-pytest-timeout,python3-httpx,python3-requests,python3-jsonschema"
-    packages="$packages,libuv1,libjansson4,libseccomp2,zlib1g,iproute2,mount,curl,tzdata"
+    packages="$packages,libuv1,libjansson4,libseccomp2,libsodium23,zlib1g,iproute2,mount,curl,tzdata"
     # shellcheck disable=SC2016 # $1 is the hook's
     $as_root env CPIO="$root.new" mmdebstrap --quiet --variant=minbase --include="$packages" \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \

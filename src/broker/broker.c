@@ -2,6 +2,7 @@
  * its children (pidfds) and for the next deadline. It reads no byte that a client or a program wrote. */
 #include "broker/broker.h"
 #include "broker/core.h"
+#include "broker/keys.h"
 #include "broker/inner_root.h"
 #include "broker/process.h"
 #include "common/log.h"
@@ -71,11 +72,28 @@ static void stop(struct broker *broker)
         kill(broker->client, SIGTERM); /* it finishes its runs and exits; the loop ends with it */
 }
 
+/* A file that cannot be used changes nothing. */
+static void reload_keys(struct broker *broker)
+{
+    struct error err;
+    int keys = keys_open(broker->config->keys_file, &err);
+    if (keys < 0) {
+        log_event(LOG_ERROR, "keys.unchanged", LOG_S("reason", err.text));
+        return;
+    }
+    close(broker->keys);
+    broker->keys = keys;
+    broker->keys_unsent = true;
+    client_flush(broker);
+}
+
 static void signals_readable(struct broker *broker)
 {
     struct signalfd_siginfo info;
     while (read(broker->signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || info.ssi_signo == SIGHUP)
+        if (info.ssi_signo == SIGHUP && broker->keys >= 0)
+            reload_keys(broker);
+        else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || info.ssi_signo == SIGHUP)
             stop(broker);
 }
 

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether broker_serve() would be content with the settings and the files that they name. 0, or -1 with `err`. */
+int broker_check(const struct config *config, struct error *err);
+
 /* Serves until SIGTERM or SIGINT. Returns the exit status, or -1 with `err` where it could not start. */
 int broker_serve(const struct config *config, struct error *err);
 

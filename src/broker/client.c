@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,6 +102,20 @@ static bool flush_environment(struct broker *broker, struct environment *env)
     return true;
 }
 
+static bool flush_keys(struct broker *broker)
+{
+    struct message_keys keys = {.head = {.type = MESSAGE_KEYS}};
+    struct stat state;
+    if (!broker->keys_unsent)
+        return true;
+    if (fstat(broker->keys, &state) == 0)
+        keys.size = (uint64_t)state.st_size;
+    if (!send_one(broker, &keys, sizeof keys, &broker->keys, 1))
+        return false;
+    broker->keys_unsent = false;
+    return true;
+}
+
 static bool flush_stats(struct broker *broker)
 {
     struct message_stats stats;
@@ -115,7 +130,7 @@ static bool flush_stats(struct broker *broker)
 
 void client_flush(struct broker *broker)
 {
-    if (broker->client_channel < 0 || !flush_stats(broker))
+    if (broker->client_channel < 0 || !flush_keys(broker) || !flush_stats(broker))
         return;
     for (uint32_t i = 0; i < broker->environment_count; i++)
         if (!flush_environment(broker, &broker->environments[i]))
@@ -235,6 +250,7 @@ int client_start_front(struct broker *broker, struct error *err)
     broker->client = pid > 0 ? pid : 0;
     broker->client_channel = channel[0];
     broker->client_since = now_ns();
+    broker->keys_unsent = broker->keys >= 0;
     broker->client_retry_at = 0;
     if (pid > 0)
         broker->client_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -128,6 +128,8 @@ struct broker {
     uint64_t client_retry_at, client_since;
     bool client_blocked; /* its channel is full: what is unsent waits */
     bool stats_unsent;
+    int keys; /* a memory file with the API keys, for the client; -1: none are configured */
+    bool keys_unsent;
     uint64_t restarts[ROLE_COUNT];
     int listen_fd;
 

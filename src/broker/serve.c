@@ -2,6 +2,8 @@
 #include "broker/broker.h"
 #include "broker/container_init.h"
 #include "broker/core.h"
+#include "broker/keys.h"
+#include "common/config_access.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -55,10 +57,24 @@ static int open_listener(const char *address, struct error *err)
     return fd;
 }
 
+int broker_check(const struct config *config, struct error *err)
+{
+    if (config_check_exposure(config, err) != 0)
+        return -1;
+    int keys = config->keys_file[0] != '\0' ? keys_open(config->keys_file, err) : 0;
+    if (keys > 0)
+        close(keys);
+    return keys >= 0 ? 0 : -1;
+}
+
 int broker_serve(const struct config *config, struct error *err)
 {
-    struct broker broker = {.config = config, .client_start = client_start_front};
+    struct broker broker = {.config = config, .client_start = client_start_front, .keys = -1};
     if (container_init(err) != 0)
+        return -1;
+    if (config_check_exposure(config, err) != 0)
+        return -1;
+    if (config->keys_file[0] != '\0' && (broker.keys = keys_open(config->keys_file, err)) < 0)
         return -1;
     broker.listen_fd = open_listener(config->listen, err);
     if (broker.listen_fd < 0)

@@ -25,6 +25,8 @@ static int serve_main(const struct command *self, int argc, char **argv)
     } else if (options.values[OPTION_DUMP] != NULL) {
         config_dump(&config, stdout);
         status = command_finish(self, EXIT_STATUS_OK);
+    } else if (options.values[OPTION_CHECK] != NULL && broker_check(&config, &err) != 0) {
+        status = command_fail(self, EXIT_STATUS_USAGE, &err);
     } else if (options.values[OPTION_CHECK] != NULL) {
         puts("the settings are valid");
         status = command_finish(self, EXIT_STATUS_OK);

@@ -21,6 +21,7 @@ static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_PROGRAM_FORK] = sizeof(struct message_program_fork),
     [MESSAGE_PROGRAM_FORKED] = sizeof(struct message_program_forked),
     [MESSAGE_ENVIRONMENT] = sizeof(struct message_environment),
+    [MESSAGE_KEYS] = sizeof(struct message_keys),
     [MESSAGE_STATS_ASK] = sizeof(struct message_stats_ask),
     [MESSAGE_STATS] = sizeof(struct message_stats),
     [MESSAGE_RUN_WAITS] = sizeof(struct message_run_waits),

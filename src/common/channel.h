@@ -9,6 +9,7 @@ struct message {
     union {
         struct message_head head;
         struct message_environment environment;
+        struct message_keys keys;
         struct message_stats stats;
         struct message_sandbox_ready sandbox_ready;
         struct message_sandbox_unwanted sandbox_unwanted;

@@ -214,7 +214,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     line.full = false;
     put_start(&line, level, event);
     for (; fields != NULL && fields->key != NULL && !line.full; fields++)
-        put_field(&line, fields);
+        if (fields->key[0] != '\0')
+            put_field(&line, fields);
     const char *end =
         log_json ? (line.full ? ",\"cut\":true}\n" : "}\n") : (line.full ? " cut=true\n" : "\n");
     size_t end_size = strlen(end);

@@ -19,6 +19,7 @@ struct log_field {
 };
 
 #define LOG_S(k, v) {.key = (k), .type = LOG_FIELD_STRING, .string = (v)}
+#define LOG_OPT(k, v) LOG_S((v)[0] != '\0' ? (k) : "", v) /* left out when it is "" */
 #define LOG_I(k, v) {.key = (k), .type = LOG_FIELD_INT, .integer = (v)}
 #define LOG_T(k, v) {.key = (k), .type = LOG_FIELD_SECONDS, .seconds = (v)}
 

@@ -6,7 +6,7 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS
+ *   broker > front       KEYS, ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS
  *   front > broker       RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
@@ -35,6 +35,7 @@ enum message_type {
     MESSAGE_PROGRAM_FORK,
     MESSAGE_PROGRAM_FORKED,
     MESSAGE_ENVIRONMENT,
+    MESSAGE_KEYS,
     MESSAGE_STATS_ASK,
     MESSAGE_STATS,
     MESSAGE_SANDBOX_UNWANTED,
@@ -150,6 +151,13 @@ struct message_run_ended {
     uint64_t memory_limit; /* bytes, the one in force */
     uint32_t processes_peak;
     uint32_t reserved;
+};
+
+/* The API keys, at the front's start and whenever they were read again. Descriptor: [0] a memory file with the text of the
+ * keys file, which the broker has checked. */
+struct message_keys {
+    struct message_head head;
+    uint64_t size; /* bytes */
 };
 
 /* Asks for one MESSAGE_STATS. */

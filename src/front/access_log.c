@@ -33,5 +33,5 @@ void access_log(const uv_tcp_t *client, const struct http_request *request, int 
     log_event(LOG_INFO, "request", LOG_S("id", request->request_id), LOG_S("client", address),
               LOG_S("method", llhttp_method_name(request->method)), LOG_S("path", path), LOG_I("status", status),
               LOG_T("took", (double)(uv_hrtime() - received_ns) / 1e9), LOG_I("bytes", (int64_t)bytes),
-              LOG_S(trace[0] != '\0' ? "trace" : NULL, trace)); /* without a key the list ends */
+              LOG_OPT("key", request->key_name), LOG_OPT("trace", trace));
 }

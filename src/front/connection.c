@@ -44,6 +44,7 @@ struct connection {
     bool close_after; /* this answer is the last */
     struct deadline deadline;
     struct http_reader reader;
+    struct api_key *key;
     struct buffer pending;
     struct buffer head;
     struct buffer backlog, flight;
@@ -499,6 +500,16 @@ struct server *connection_server(struct connection *c)
 struct http_request *connection_request(struct connection *c)
 {
     return &c->reader.request;
+}
+
+struct api_key *connection_key(struct connection *c)
+{
+    return c->key;
+}
+
+void connection_set_key(struct connection *c, struct api_key *key)
+{
+    c->key = key;
 }
 
 struct response *connection_response(struct connection *c)

@@ -5,6 +5,7 @@
 #include "front/response.h"
 #include "front/server.h"
 
+struct api_key;
 struct connection;
 
 /* Takes over an accepted, non-blocking socket. */
@@ -19,6 +20,8 @@ void connection_drain(struct list *link);
 /* For the route that handles the current request, until it answers: */
 struct server *connection_server(struct connection *connection);
 struct http_request *connection_request(struct connection *connection);
+struct api_key *connection_key(struct connection *connection); /* whose request it is; until the route returns */
+void connection_set_key(struct connection *connection, struct api_key *key);
 struct response *connection_response(struct connection *connection); /* fill it, then connection_answer() */
 uint64_t connection_received(const struct connection *connection);   /* uv_hrtime() of the complete request */
 

@@ -4,6 +4,7 @@
 #include "front/answer.h"
 #include "front/connection.h"
 #include "front/environments.h"
+#include "front/keys.h"
 #include "front/metrics.h"
 #include "front/pool.h"
 #include "front/stream.h"
@@ -68,21 +69,42 @@ static void on_client_gone(void *data)
     pool_cancel(connection_server(connection)->pool, run);
 }
 
-static void answer_busy(struct connection *connection, const struct pool *pool)
+/* The request was not taken; `seconds` is how long that is likely to stay so. */
+static void answer_refused(struct connection *connection, enum refusal why, double seconds)
 {
-    char seconds[16];
-    metrics_rejected(connection_server(connection)->metrics, REJECTED_QUEUE_FULL);
-    snprintf(seconds, sizeof seconds, "%u", pool_retry_after(pool));
-    response_header(connection_response(connection), "retry-after", seconds);
-    response_json(connection_response(connection), 503,
-                  "{\"detail\":\"Too many requests are waiting already\"}");
+    static const struct {
+        int status;
+        enum rejection counted;
+        const char *text;
+    } answers[] = {
+        [REFUSED_QUEUE_FULL] = {503, REJECTED_QUEUE_FULL, "{\"detail\":\"Too many requests are waiting already\"}"},
+        [REFUSED_WAIT] = {503, REJECTED_WAIT, "{\"detail\":\"The wait for a sandbox would be too long\"}"},
+        [REFUSED_KEY_RATE] = {429, REJECTED_KEY_RATE, "{\"detail\":\"The rate of this key is used up\"}"},
+        [REFUSED_KEY_QUEUE] = {429, REJECTED_KEY_QUEUE, "{\"detail\":\"Too many requests of this key are waiting already\"}"},
+    };
+    char text[16];
+    snprintf(text, sizeof text, "%u", retry_after(seconds));
+    metrics_rejected(connection_server(connection)->metrics, answers[why].counted);
+    response_header(connection_response(connection), "retry-after", text);
+    response_json(connection_response(connection), answers[why].status, answers[why].text);
     connection_answer(connection);
+}
+
+static void on_late(struct run *run)
+{
+    struct connection *connection = run->printed != NULL ? stream_detach(run) : run->data;
+    answer_refused(connection, REFUSED_WAIT, pool_wait(connection_server(connection)->pool, run->key));
 }
 
 static void start_run(struct connection *connection, const struct json_in *in,
                       const struct execute_request *request)
 {
     struct server *server = connection_server(connection);
+    double rate_wait;
+    if (!key_take_token(connection_key(connection), uv_hrtime(), &rate_wait)) {
+        answer_refused(connection, REFUSED_KEY_RATE, rate_wait);
+        return;
+    }
     struct run *run = run_new(in->root, request, server->config);
     if (run == NULL) {
         response_json(connection_response(connection), 500, "{\"detail\":\"Internal Server Error\"}");
@@ -91,19 +113,26 @@ static void start_run(struct connection *connection, const struct json_in *in,
     }
     snprintf(run->id, sizeof run->id, "%s", connection_request(connection)->request_id);
     trace_id(connection_request(connection)->traceparent, run->trace);
+    run->key = key_hold(connection_key(connection));
+    run->share = &run->key->share;
+    run->late = on_late;
     run->received_ns = connection_received(connection);
+    run->start_by_ns = run->received_ns +
+                       (uint64_t)(prefer_wait(connection_request(connection)->prefer, server->config->max_wait) * 1e9);
     enum stream_format format = stream_format(connection_request(connection)->accept);
     if (format == STREAM_NONE || !stream_attach(connection, run, format)) {
         run->ended = on_run_ended;
         run->data = connection;
         connection_on_gone(connection, on_client_gone, run);
     }
-    if (pool_submit(server->pool, run))
+    double seconds;
+    enum refusal why = pool_submit(server->pool, run, &seconds);
+    if (why == REFUSED_NOT)
         return;
     if (run->printed != NULL)
         stream_detach(run);
     run_free(run);
-    answer_busy(connection, server->pool);
+    answer_refused(connection, why, seconds);
 }
 
 void cancel_request(struct connection *connection, const char *id)
@@ -112,7 +141,7 @@ void cancel_request(struct connection *connection, const char *id)
     struct response *response = connection_response(connection);
     struct run *run = pool_find(pool, id);
 
-    if (run == NULL) {
+    if (run == NULL || run->key != connection_key(connection)) {
         response_json(response, 404, "{\"detail\":\"No run of this id waits or runs\"}");
     } else {
         buffer_format(&response->body, "{\"id\":\"%s\",\"status\":\"cancelled\"}", run->id);
@@ -121,12 +150,29 @@ void cancel_request(struct connection *connection, const char *id)
     connection_answer(connection);
 }
 
+/* The settings as they hold for the request's key; `own` has room for them where they differ from the service's. */
+static const struct config *settings_of(struct connection *connection, struct config *own)
+{
+    const struct config *config = connection_server(connection)->config;
+    const double most = connection_key(connection)->entry.max_timeout;
+
+    if (most == 0 || most >= config->max_timeout)
+        return config;
+    *own = *config; /* borrows the strings */
+    own->max_timeout = most;
+    if (own->default_timeout > most)
+        own->default_timeout = most;
+    return own;
+}
+
 void execute_request(struct connection *connection)
 {
     const struct http_request *http = connection_request(connection);
     struct buffer *errors = &connection_response(connection)->body;
     struct execute_request request = {0};
     struct json_in in;
+    struct config own;
+    const struct config *config = settings_of(connection, &own);
 
     if (http->body.size == 0) {
         validate_missing_body(errors);
@@ -151,8 +197,8 @@ void execute_request(struct connection *connection)
         answer_invalid(connection);
         break;
     case JSON_IN_OK:
-        if (validate_body(&in, execute_request_fields, connection_server(connection)->config, &request, errors) &&
-            (request.files.count == 0 || validate_files(&in, connection_server(connection)->config, &request, errors)))
+        if (validate_body(&in, execute_request_fields, config, &request, errors) &&
+            (request.files.count == 0 || validate_files(&in, config, &request, errors)))
             start_run(connection, &in, &request);
         else
             answer_invalid(connection);

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "front/confine.h"
 #include "front/json_in.h"
+#include "front/keys.h"
 #include "front/metrics.h"
 #include "front/openapi.h"
 #include "front/pool.h"
@@ -23,6 +24,7 @@ enum {
 
 static struct server server;
 static struct metrics metrics;
+static struct keys keys;
 
 static void on_broker_gone(void)
 {
@@ -81,6 +83,8 @@ static int prepare(const struct config *config, int listen_fd, int channel_fd, s
         return error_set(err, ENOMEM, "cannot start the front");
     server.metrics = &metrics;
     metrics_init(&metrics);
+    server.keys = &keys;
+    keys_init(&keys, config->keys_file[0] != '\0');
     server.pool = pool_start(&server, channel_fd, on_broker_gone, err);
     if (server.pool == NULL)
         return -1;

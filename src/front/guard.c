@@ -6,6 +6,7 @@
 #include "front/guard.h"
 
 #include "front/connection.h"
+#include "front/keys.h"
 #include "front/metrics.h"
 
 #include <arpa/inet.h>
@@ -132,4 +133,30 @@ bool guard_admits(struct connection *connection)
     if (preflight)
         answer_preflight(connection);
     return !preflight;
+}
+
+bool guard_knows(struct connection *connection)
+{
+    struct keys *keys = connection_server(connection)->keys;
+    struct http_request *request = connection_request(connection);
+    struct response *response = connection_response(connection);
+    const bool tried = request->authorization[0] != '\0';
+
+    connection_set_key(connection, keys->required ? NULL : &keys->nobody);
+    if (!keys->required)
+        return true;
+    struct api_key *key = keys->loaded ? keys_find(keys, request->authorization) : NULL;
+    if (key != NULL) {
+        strcpy(request->key_name, key->entry.name);
+        connection_set_key(connection, key);
+        return true;
+    }
+    if (!keys->loaded) {
+        response_header(response, "retry-after", "1");
+        refuse(connection, 503, REJECTED_KEY, "The keys are not read yet");
+        return false;
+    }
+    response_header(response, "www-authenticate", tried ? "Bearer error=\"invalid_token\"" : "Bearer");
+    refuse(connection, 401, REJECTED_KEY, tried ? "This key is not known" : "A key is needed: Authorization: Bearer KEY");
+    return false;
 }

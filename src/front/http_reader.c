@@ -155,6 +155,8 @@ static const struct kept {
     KEPT("origin", origin),
     KEPT("access-control-request-method", asks_method),
     KEPT("traceparent", traceparent),
+    KEPT("authorization", authorization),
+    KEPT("prefer", prefer),
     KEPT("x-request-id", request_id),
 #undef KEPT
 };
@@ -304,6 +306,7 @@ static void reset(struct http_reader *r)
     r->request.minor = 1;
     r->request.keep_alive = true;
     r->request.accepts_gzip = false;
+    r->request.key_name[0] = '\0';
     for (size_t i = 0; i < KEPT_HEADERS; i++)
         *((char *)&r->request + kept_headers[i].offset) = '\0';
 }

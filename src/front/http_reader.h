@@ -2,6 +2,7 @@
  * `chunked`, no obsolete folding, trailers without effect, and a limit on everything. Knows nothing of sockets. */
 #pragma once
 
+#include "common/keys_file.h"
 #include "front/buffer.h"
 #include "front/request_id.h"
 
@@ -31,7 +32,9 @@ struct http_request {
     /* Of these headers the first one's value, cut off at the size; "" when there is none. */
     char content_type[256], if_none_match[128], accept[256];
     char host[HTTP_HOST_KEPT], origin[256], asks_method[16], traceparent[64];
+    char authorization[128], prefer[64];
     char request_id[REQUEST_ID_MAX + 2]; /* X-Request-Id; one byte more shows that it is too long */
+    char key_name[KEY_NAME_MAX + 1]; /* whose key it came with; "" without one */
     struct buffer url;  /* starts with '/' */
     struct buffer body; /* a NUL follows it */
 };

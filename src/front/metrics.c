@@ -16,6 +16,10 @@ static const char *const rejections[REJECTION_COUNT] = {
     [REJECTED_CONNECTIONS] = "connections",
     [REJECTED_HOST] = "host",
     [REJECTED_ORIGIN] = "origin",
+    [REJECTED_KEY] = "key",
+    [REJECTED_KEY_RATE] = "key_rate",
+    [REJECTED_KEY_QUEUE] = "key_queue",
+    [REJECTED_WAIT] = "wait",
 };
 
 static const char *const roles[ROLE_COUNT] = {

@@ -8,7 +8,9 @@
 
 #include "common/log.h"
 #include "front/answer.h"
+#include "front/keys.h"
 #include "front/metrics.h"
+#include "front/queue.h"
 #include "front/run_table.h"
 
 #include <errno.h>
@@ -22,11 +24,8 @@ enum {
     EVENTS_A_TURN = 64,
     STREAM_BITS = 2,
     GENERATION_BITS = 46, /* of an event's 64: slot 16, generation 46, stream 2 */
-    RETRY_AFTER_MAX = 600,
     REST_MS = 1 /* between two events of a run, unless there was much in the first */
 };
-
-static const double MEAN_WEIGHT = 0.1; /* of the newest run in the mean of run times */
 
 struct pool {
     struct server *server;
@@ -36,13 +35,13 @@ struct pool {
     int epoll;
     struct sandbox *slots[SLOTS_MAX];
     /* Of each environment, in the order of the settings. */
-    struct list ready[CONFIG_ENVIRONMENTS_MAX], waiting[CONFIG_ENVIRONMENTS_MAX];
-    uint64_t submitted; /* numbers the runs: the longest waiting one of all environments comes first */
+    struct list ready[CONFIG_ENVIRONMENTS_MAX];
+    struct queue queue;
+    struct pace pace;
     struct list resting; /* runs whose pipes are not watched for a moment */
     uv_timer_t rest_timer;
     struct run_table runs;
-    int64_t waiting_count, running;
-    double mean_seconds;
+    int64_t running;
 };
 
 static uint64_t event_key(const struct sandbox *sandbox, enum run_stream stream)
@@ -130,6 +129,7 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
     run->sandbox = sandbox;
     sandbox->run = run;
     pool->running++;
+    run->share->running++;
     if (run_needs_preparation(run, &prepare)) {
         prepare.head = (struct message_head){
             .type = MESSAGE_RUN_PREPARE, .slot = sandbox->slot, .generation = sandbox->generation};
@@ -140,82 +140,131 @@ static bool start(struct pool *pool, struct run *run, struct sandbox *sandbox)
     if (begin(pool, run, sandbox))
         return true;
     pool->running--;
+    run->share->running--;
     return false;
 }
 
-static bool may_start(const struct pool *pool, uint32_t environment)
+static const struct api_key *key_of(const struct share *share)
 {
-    return !list_empty(&pool->ready[environment]) &&
-           (pool->config->concurrency == 0 || pool->running < pool->config->concurrency);
+    return LIST_ENTRY(share, struct api_key, share);
+}
+
+/* Whether one more run of the share may start. Where there are several keys, the last place and the last ready sandbox are
+ * for a key of which nothing runs, so that it need not wait for another's runs to end. */
+static bool may_start(const void *data, const struct share *share, uint32_t environment)
+{
+    const struct pool *pool = data;
+    const struct list *ready = &pool->ready[environment];
+    const int64_t most = key_of(share)->entry.concurrency;
+    const bool last = pool->running + 1 >= pool->config->concurrency ||
+                      (ready->next == ready->prev && pool->config->environments[environment].pool > 1);
+
+    if (list_empty(ready) || pool->running >= pool->config->concurrency || (most > 0 && share->running >= most))
+        return false;
+    return share->running == 0 || pool->server->keys->count < 2 || !last;
 }
 
 static bool start_on_any(struct pool *pool, struct run *run)
 {
     struct list *ready = &pool->ready[run->environment];
-    while (may_start(pool, run->environment))
+    while (may_start(pool, run->share, run->environment))
         if (start(pool, run, LIST_ENTRY(ready->next, struct sandbox, link)))
             return true;
     return false;
 }
 
-/* The run that waits longest among those for which a sandbox is ready: an environment whose sandboxes are all in use does
- * not hold up another's. NULL: none. */
-static struct run *next_waiting(const struct pool *pool)
-{
-    struct run *first = NULL;
-    for (uint32_t i = 0; i < pool->config->environment_count; i++) {
-        if (list_empty(&pool->waiting[i]) || !may_start(pool, i))
-            continue;
-        struct run *run = LIST_ENTRY(pool->waiting[i].next, struct run, link);
-        if (first == NULL || run->number < first->number)
-            first = run;
-    }
-    return first;
-}
-
 static void start_waiting(struct pool *pool)
 {
     struct run *run;
-    while ((run = next_waiting(pool)) != NULL) {
-        list_remove(&run->link);
+    while ((run = queue_next(&pool->queue, may_start, pool)) != NULL) {
+        queue_take(&pool->queue, run);
         if (start_on_any(pool, run))
-            pool->waiting_count--;
+            pace_waiting_started(&pool->pace, uv_hrtime());
         else /* what was ready was dead: its environment has nothing ready now */
-            list_prepend(&pool->waiting[run->environment], &run->link);
+            queue_add_back(&pool->queue, run);
     }
 }
 
-/* How many runs more could go on if only their sandboxes were ready: a request for one of them does not queue behind
- * another run. */
-static int64_t being_made(const struct pool *pool)
+/* How many runs more of the key could go on if only their sandboxes were ready: a request for one of them does not queue
+ * behind another run. */
+static int64_t being_made(const struct pool *pool, const struct api_key *key)
 {
     int64_t free = pool->config->concurrency - pool->running;
+    if (key->entry.concurrency > 0 && key->entry.concurrency - key->share.running < free)
+        free = key->entry.concurrency - key->share.running;
     return free > 0 ? free : 0;
 }
 
 /* Tells the broker that a sandbox is what a run waits for: it then makes one at once, and keeps more ready. */
-static void tell_waiting(struct pool *pool, uint32_t environment)
+static void tell_waiting(struct pool *pool, const struct run *run)
 {
-    const int64_t free = being_made(pool) - (pool->waiting_count - 1);
-    struct message_run_waits message = {.head = {.type = MESSAGE_RUN_WAITS, .slot = environment}, .waiting = 1};
-    if (free > 0 && list_empty(&pool->ready[environment]))
+    const int64_t free = being_made(pool, run->key) - (pool->queue.count - 1);
+    struct message_run_waits message = {.head = {.type = MESSAGE_RUN_WAITS, .slot = run->environment}, .waiting = 1};
+    if (free > 0 && list_empty(&pool->ready[run->environment]))
         broker_link_send(&pool->link, &message, sizeof message);
 }
 
-bool pool_submit(struct pool *pool, struct run *run)
+/* How many requests of the key may wait: one of several keys may not fill the queue. */
+static int64_t queue_of(const struct pool *pool, const struct api_key *key)
 {
-    run->number = ++pool->submitted;
+    const int64_t all = pool->config->queue;
+    if (key->entry.queue >= 0)
+        return key->entry.queue;
+    return pool->server->keys->count > 1 ? (all + 1) / 2 : all;
+}
+
+double pool_wait(const struct pool *pool, const struct api_key *key)
+{
+    const int64_t own = key->share.waiting_count + 1, lanes = pool->config->concurrency;
+    const int64_t turns = own * queue_shares(&pool->queue, &key->share), all = pool->queue.count + 1;
+    double wait = pace_wait(&pool->pace, turns < all ? turns : all, lanes);
+
+    if (key->entry.concurrency > 0 && key->entry.concurrency < lanes) {
+        double alone = pace_wait(&pool->pace, own, key->entry.concurrency);
+        wait = alone > wait ? alone : wait;
+    }
+    return wait;
+}
+
+enum refusal pool_submit(struct pool *pool, struct run *run, double *seconds)
+{
     if (run_table_find(&pool->runs, run->id) != NULL)
         request_id_make(run->id); /* a client's name for two runs at a time names the first */
     run_table_add(&pool->runs, run);
-    if (list_empty(&pool->waiting[run->environment]) && start_on_any(pool, run))
-        return true;
-    if (pool->waiting_count >= pool->config->queue + being_made(pool))
-        return false;
-    list_append(&pool->waiting[run->environment], &run->link);
-    pool->waiting_count++;
-    tell_waiting(pool, run->environment);
-    return true;
+    if (list_empty(&run->share->waiting[run->environment]) && start_on_any(pool, run))
+        return REFUSED_NOT;
+    const uint64_t now = uv_hrtime();
+    const double may_wait = run->start_by_ns > now ? (double)(run->start_by_ns - now) / 1e9 : 0;
+    *seconds = pool_wait(pool, run->key);
+    const int64_t soon = being_made(pool, run->key);
+    if (run->share->waiting_count >= queue_of(pool, run->key) + soon && run->key->entry.name[0] != '\0')
+        return REFUSED_KEY_QUEUE;
+    if (pool->queue.count >= pool->config->queue + soon)
+        return REFUSED_QUEUE_FULL;
+    if (*seconds > may_wait) {
+        *seconds -= may_wait;
+        return REFUSED_WAIT;
+    }
+    if (pool->queue.count == 0)
+        pace_queue_begins(&pool->pace, now);
+    queue_add(&pool->queue, run);
+    tell_waiting(pool, run);
+    return REFUSED_NOT;
+}
+
+void pool_tick(struct pool *pool)
+{
+    struct list late;
+
+    list_init(&late);
+    queue_take_late(&pool->queue, uv_hrtime(), &late);
+    while (!list_empty(&late)) {
+        struct run *run = LIST_ENTRY(late.next, struct run, link);
+        list_remove(&run->link);
+        run->ended = NULL;
+        run->late(run);
+        run_free(run);
+    }
 }
 
 const char *pool_unready(const struct pool *pool)
@@ -231,7 +280,7 @@ const char *pool_unready(const struct pool *pool)
 
 void pool_look(const struct pool *pool, struct pool_state *state)
 {
-    *state = (struct pool_state){.running = (uint64_t)pool->running, .waiting = (uint64_t)pool->waiting_count};
+    *state = (struct pool_state){.running = (uint64_t)pool->running, .waiting = (uint64_t)pool->queue.count};
     for (size_t i = 0; i < pool->config->environment_count; i++)
         for (const struct list *link = pool->ready[i].next; link != &pool->ready[i]; link = link->next)
             state->ready[i]++;
@@ -261,8 +310,8 @@ static void log_end(const struct run *run, const struct message_run_ended *end)
               LOG_T("queued", (double)(run->started_ns - run->received_ns) / 1e9),
               LOG_I("memory_peak", (int64_t)end->memory_peak),
               LOG_I("output_bytes", (int64_t)run->output.total),
-              LOG_I("error_bytes", (int64_t)run->error.total), 
-              LOG_S(run->trace[0] != '\0' ? "trace" : NULL, run->trace)); /* without a key the list ends */
+              LOG_I("error_bytes", (int64_t)run->error.total), LOG_OPT("key", run->key->entry.name),
+              LOG_OPT("trace", run->trace));
 }
 
 void pool_cancel(struct pool *pool, struct run *run)
@@ -270,8 +319,7 @@ void pool_cancel(struct pool *pool, struct run *run)
     run->ended = NULL;
     run->printed = NULL;
     if (run->sandbox == NULL) {
-        list_remove(&run->link);
-        pool->waiting_count--;
+        queue_remove(&pool->queue, run);
         run_free(run);
         return;
     }
@@ -301,8 +349,7 @@ void pool_end(struct pool *pool, struct run *run)
         kill_run(pool, run, KILL_CANCELLED);
         return;
     }
-    list_remove(&run->link);
-    pool->waiting_count--;
+    queue_remove(&pool->queue, run);
     end_unstarted(run);
 }
 
@@ -314,28 +361,17 @@ void pool_resume(struct pool *pool, struct run *run)
     watch(pool, run->sandbox, RUN_STDERR);
 }
 
-unsigned pool_retry_after(const struct pool *pool)
-{
-    double lanes = pool->config->concurrency > 0 ? (double)pool->config->concurrency : 1;
-    double seconds = pool->mean_seconds * (double)(pool->waiting_count + 1) / lanes;
-    return seconds < 1 ? 1 : seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned)(seconds + 1);
-}
-
 static struct sandbox *find(const struct pool *pool, const struct message_head *head)
 {
     struct sandbox *sandbox = head->slot < SLOTS_MAX ? pool->slots[head->slot] : NULL;
     return sandbox != NULL && sandbox->generation == head->generation ? sandbox : NULL;
 }
 
-/* It was withdrawn before it had begun: a run that was just given to it has not been started either, and moves. */
-static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
+/* The run's sandbox was of no use: if somebody still wants the run, it gets another one. */
+static void move(struct pool *pool, struct run *run)
 {
-    struct run *run = sandbox->run;
-
-    sandbox_free(pool, sandbox);
-    if (run == NULL)
-        return;
     pool->running--;
+    run->share->running--;
     run->sandbox = NULL;
     run->preparing = false;
     list_remove(&run->link);
@@ -344,10 +380,19 @@ static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
     } else if (run->cancelled) {
         end_unstarted(run);
     } else {
-        list_prepend(&pool->waiting[run->environment], &run->link);
-        pool->waiting_count++;
+        queue_add_back(&pool->queue, run);
     }
     start_waiting(pool);
+}
+
+/* It was withdrawn before it had begun: a run that was just given to it has not been started either. */
+static void sandbox_gone(struct pool *pool, struct sandbox *sandbox)
+{
+    struct run *run = sandbox->run;
+
+    sandbox_free(pool, sandbox);
+    if (run != NULL)
+        move(pool, run);
 }
 
 /* The sandbox is as the run wants it. */
@@ -361,12 +406,8 @@ static void run_prepared(struct pool *pool, struct sandbox *sandbox, struct mess
     }
     if (run->collection != NULL && collection_ask(run->collection, sandbox->fds[RUN_COLLECTOR]) != 0)
         sandbox_close(sandbox, RUN_COLLECTOR); /* it is dead: the answer will say that the files are missing */
-    if (begin(pool, run, sandbox))
-        return;
-    pool->running--;
-    list_prepend(&pool->waiting[run->environment], &run->link);
-    pool->waiting_count++;
-    start_waiting(pool);
+    if (!begin(pool, run, sandbox))
+        move(pool, run);
 }
 
 static void finish(struct pool *pool, struct sandbox *sandbox);
@@ -409,7 +450,8 @@ static void finish(struct pool *pool, struct sandbox *sandbox)
     struct run *run = sandbox->run;
 
     pool->running--;
-    pool->mean_seconds += MEAN_WEIGHT * ((double)run->end.wall_ns / 1e9 - pool->mean_seconds);
+    run->share->running--;
+    pace_run_ended(&pool->pace, run->end.wall_ns);
     if (run->ended != NULL)
         run->ended(run, &run->end);
     metrics_run(pool->server->metrics, run->environment, answer_status(&run->end), run->started_ns - run->received_ns,
@@ -449,6 +491,11 @@ static void on_message(void *data, struct message *message)
     }
     if (message->head.type == MESSAGE_ENVIRONMENT) {
         environments_told(pool->server->environments, message);
+        message_close_fds(message);
+        return;
+    }
+    if (message->head.type == MESSAGE_KEYS) {
+        keys_told(pool->server->keys, message);
         message_close_fds(message);
         return;
     }
@@ -531,8 +578,8 @@ struct pool *pool_start(struct server *server, int channel, void (*broker_gone)(
     pool->config = server->config;
     for (size_t i = 0; i < pool->config->environment_count; i++) {
         list_init(&pool->ready[i]);
-        list_init(&pool->waiting[i]);
     }
+    queue_init(&pool->queue);
     list_init(&pool->resting);
     run_table_init(&pool->runs);
     pool->rest_timer.data = pool;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/config.h"
+#include "front/admission.h"
 #include "front/broker_link.h"
 #include "front/environments.h"
 #include "front/run.h"
@@ -10,8 +11,15 @@
 /* Watches the channel to the broker. `broker_gone` is called when it has ended. NULL, with `err`, on failure. */
 struct pool *pool_start(struct server *server, int channel, void (*broker_gone)(void), struct error *err);
 
-/* Starts the run now or when a sandbox is free. False: too many wait already; the run is still the caller's. */
-bool pool_submit(struct pool *pool, struct run *run);
+/* Starts the run now or when a sandbox is free and it is its key's turn. Otherwise why not, and in `seconds` how long that is
+ * likely to stay so; the run is still the caller's. */
+enum refusal pool_submit(struct pool *pool, struct run *run, double *seconds);
+
+/* Seconds that one more request of the key is likely to wait. */
+double pool_wait(const struct pool *pool, const struct api_key *key);
+
+/* Now and then: what has waited too long is told so. */
+void pool_tick(struct pool *pool);
 
 /* Nobody wants the run any more: removes it if it waits, has it killed if it runs. It is freed in time. */
 void pool_cancel(struct pool *pool, struct run *run);
@@ -24,9 +32,6 @@ void pool_end(struct pool *pool, struct run *run);
 
 /* Whoever gets the output of the run as it comes wants more of it. */
 void pool_resume(struct pool *pool, struct run *run);
-
-/* Whole seconds after which a sandbox is likely to be free for one more request. */
-unsigned pool_retry_after(const struct pool *pool);
 
 /* Why a run of the default environment would not start now; NULL: it would. */
 const char *pool_unready(const struct pool *pool);

@@ -102,15 +102,16 @@ static const struct route {
     enum llhttp_method method; /* HTTP_GET stands for HEAD, too */
     void (*handle)(struct connection *connection);
     void (*handle_below)(struct connection *connection, const char *name); /* of PATH/NAME */
+    bool needs_key; /* where keys are configured */
 } routes[] = {
-    {"/execute", HTTP_POST, execute_request},
+    {"/execute", HTTP_POST, execute_request, .needs_key = true},
     {"/health", HTTP_GET, get_health},
-    {"/info", HTTP_GET, get_info},
-    {"/metrics", HTTP_GET, metrics_request},
+    {"/info", HTTP_GET, get_info, .needs_key = true},
+    {"/metrics", HTTP_GET, metrics_request, .needs_key = true},
     {"/openapi.json", HTTP_GET, get_openapi},
     {"/ready", HTTP_GET, get_ready},
     {"/", HTTP_GET, get_root},
-    {"/runs/", HTTP_DELETE, .handle_below = cancel_request},
+    {"/runs/", HTTP_DELETE, .handle_below = cancel_request, .needs_key = true},
 };
 
 static bool find(const char *path, size_t size, const struct route **route, const struct asset **asset)
@@ -176,6 +177,8 @@ void route_request(struct connection *connection)
             response_header(response, "allow", wanted == HTTP_GET ? "GET, HEAD" : llhttp_method_name(wanted));
             response_json(response, 405, "{\"detail\":\"Method Not Allowed\"}");
             connection_answer(connection);
+        } else if (route != NULL && route->needs_key && !guard_knows(connection)) {
+            return; /* answered */
         } else if (route != NULL && route->handle_below != NULL) {
             route->handle_below(connection, path + strlen(route->path));
         } else if (route != NULL) {

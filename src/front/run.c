@@ -1,6 +1,8 @@
 /* run.c: see run.h. Runs in the front; what it reads is a program's and hostile. */
 #include "front/run.h"
 
+#include "front/keys.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -46,6 +48,8 @@ bool run_needs_preparation(const struct run *run, struct message_run_prepare *me
 void run_free(struct run *run)
 {
     list_remove(&run->same_bucket);
+    if (run->key != NULL)
+        key_release(run->key);
     json_decref(run->body);
     job_free(&run->job);
     collection_free(run->collection);

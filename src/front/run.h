@@ -6,6 +6,7 @@
 #include "front/job.h"
 #include "front/list.h"
 #include "front/output.h"
+#include "front/queue.h"
 #include "front/request_id.h"
 #include "front/trace.h"
 
@@ -35,6 +36,9 @@ struct run {
     struct list same_bucket; /* of the table of runs */
     char id[REQUEST_ID_MAX + 1];
     struct sandbox *sandbox;
+    struct api_key *key; /* whose run it is; held */
+    struct share *share; /* the key's */
+    uint64_t start_by_ns; /* uv_hrtime(): until then it may wait */
     json_t *body; /* owns the texts of the job */
     struct job job;
     char trace[TRACE_ID_SIZE + 1]; /* "" when the client named none */
@@ -54,13 +58,16 @@ struct run {
     char hint[256]; /* a line of ours below standard error; "" for none */
     void (*ended)(struct run *run,
                   const struct message_run_ended *end); /* NULL: cancelled. The run is freed after. */
+    void (*late)(struct run *run); /* it may not wait any longer; the run is freed after */
     /* NULL, or who wants the output as it comes. */
     void (*started)(struct run *run);
     bool (*printed)(struct run *run, enum run_stream stream, const char *bytes, size_t size); /* false: no more now */
     void *data;
 };
 
-/* A new run, without an id, of a request whose texts `body` owns (a reference is taken). NULL when memory is out. */
+struct api_key;
+
+/* A new run, without id and key, of a request whose texts `body` owns (a reference is taken). NULL when memory is out. */
 struct run *run_new(json_t *body, const struct execute_request *request, const struct config *config);
 
 /* Does it want a sandbox that is not as all are? `message` is then what to tell the broker, but for the head. */

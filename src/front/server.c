@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "front/connection.h"
 #include "front/metrics.h"
+#include "front/pool.h"
 #include "front/response.h"
 #include "front/stream.h"
 
@@ -34,6 +35,7 @@ static void on_tick(uv_timer_t *timer)
     expire(&server->write_deadlines, now, connection_expired);
     expire(&server->linger_deadlines, now, connection_expired);
     expire(&server->heartbeat_deadlines, now, stream_heartbeat);
+    pool_tick(server->pool);
     if (server->accept_paused && !server->draining) {
         server->accept_paused = false;
         uv_poll_start(&server->listen_poll, UV_READABLE, on_listen);

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 struct environments;
+struct keys;
 struct metrics;
 struct pool;
 
@@ -16,6 +17,7 @@ struct server {
     uv_loop_t *loop;
     struct pool *pool;
     struct metrics *metrics;
+    struct keys *keys;
     struct environments *environments;
     const char *openapi;
     size_t openapi_size;

@@ -236,11 +236,13 @@ bool stream_attach(struct connection *connection, struct run *run, enum stream_f
     return true;
 }
 
-void stream_detach(struct run *run)
+struct connection *stream_detach(struct run *run)
 {
     struct stream *stream = run->data;
-    connection_on_gone(stream->connection, NULL, NULL);
+    struct connection *connection = stream->connection;
+    connection_on_gone(connection, NULL, NULL);
     stream_free(stream);
+    return connection;
 }
 
 void stream_heartbeat(struct deadline *deadline)

@@ -21,8 +21,8 @@ enum stream_format stream_format(const char *accept);
 /* Makes the run's answer a stream on the connection, from its start to its end. Before pool_submit(). False: no memory. */
 bool stream_attach(struct connection *connection, struct run *run, enum stream_format format);
 
-/* The run was not taken: the connection can be answered as if nothing had been. */
-void stream_detach(struct run *run);
+/* The run is not taken, or has waited too long: the connection, which can be answered as if nothing had been. */
+struct connection *stream_detach(struct run *run);
 
 /* A stream's heartbeat deadline has passed. */
 void stream_heartbeat(struct deadline *deadline);

@@ -1,0 +1,46 @@
+/* queue.h: the runs that wait for a sandbox, fair among those who sent them.
+ *
+ * Each key has a share: the runs of it that wait, in the order of arrival for each environment, and how many of it run. The
+ * next run is of the share with the fewest running, and of equals of the one that has not had a turn for longest. So who sends
+ * one request at a time does not wait behind another's thousand. */
+#pragma once
+
+#include "common/config.h"
+#include "front/list.h"
+
+#include <stdint.h>
+
+struct run;
+
+struct share {
+    struct list turn; /* in the queue while something of it waits */
+    struct list waiting[CONFIG_ENVIRONMENTS_MAX];
+    int64_t waiting_count, running;
+};
+
+struct queue {
+    struct list turns; /* shares of which something waits; who has had a turn goes to the end */
+    int64_t count;
+    uint64_t arrivals; /* numbers the runs */
+};
+
+void queue_init(struct queue *queue);
+void share_init(struct share *share);
+
+/* Adds the run at the end of its share, or, one that was taken out to start and could not, at the front again. */
+void queue_add(struct queue *queue, struct run *run);
+void queue_add_back(struct queue *queue, struct run *run);
+void queue_remove(struct queue *queue, struct run *run);
+
+/* Removes a run because it starts: its share goes to the end. */
+void queue_take(struct queue *queue, struct run *run);
+
+/* The run that should start next, of those that `may_start`; NULL: none. */
+struct run *queue_next(const struct queue *queue, bool (*may_start)(const void *data, const struct share *share, uint32_t environment),
+                       const void *data);
+
+/* Shares of which something waits, `share` included in any case. */
+int64_t queue_shares(const struct queue *queue, const struct share *share);
+
+/* Moves the runs that have waited until their `start_by_ns` to the list `late`. */
+void queue_take_late(struct queue *queue, uint64_t now_ns, struct list *late);
