@@ -4,6 +4,7 @@
 #include "front/answer.h"
 #include "front/connection.h"
 #include "front/environments.h"
+#include "front/imports.h"
 #include "front/keys.h"
 #include "front/metrics.h"
 #include "front/pool.h"
@@ -165,6 +166,17 @@ static const struct config *settings_of(struct connection *connection, struct co
     return own;
 }
 
+/* For a request that names no environment: the one that has preloaded what the program imports, if it is warm. */
+static void choose_environment(const struct server *server, const struct json_in *in, struct execute_request *request)
+{
+    const struct config *config = server->config;
+    if (!config->match_imports || config->environment_count == 1 || json_object_get(in->root, "environment") != NULL)
+        return;
+    const uint32_t fits = imports_choose(config, request->code.data, request->code.size);
+    if (environment_is_warm(server->environments, fits))
+        request->environment = fits;
+}
+
 void execute_request(struct connection *connection)
 {
     const struct http_request *http = connection_request(connection);
@@ -198,10 +210,12 @@ void execute_request(struct connection *connection)
         break;
     case JSON_IN_OK:
         if (validate_body(&in, execute_request_fields, config, &request, errors) &&
-            (request.files.count == 0 || validate_files(&in, config, &request, errors)))
+            (request.files.count == 0 || validate_files(&in, config, &request, errors))) {
+            choose_environment(connection_server(connection), &in, &request);
             start_run(connection, &in, &request);
-        else
+        } else {
             answer_invalid(connection);
+        }
         execute_request_free(&request);
         json_decref(in.root);
         break;
