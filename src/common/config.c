@@ -2,11 +2,12 @@
  * Every message names the setting, what is wrong with the value and what would be right. */
 #include "common/config.h"
 
+#include "common/machine.h"
+
 #include "common/config_access.h"
 #include "common/suggest.h"
 
 #include <ctype.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -540,13 +541,24 @@ int config_read_environment(struct config *config, struct error *err)
 
 /* --- rules that need more than one value, and automatic values ---------------------------------------------- */
 
-static int64_t cores(void)
+/* As many runs as the processors are good for, but no more than fit into the memory with all of their limits used up: a run
+ * must meet its own limit before the machine's, or the container's, ends somebody else. */
+static int64_t automatic_concurrency(const struct config *config)
 {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        return CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more than 1,024 processors: the set is too small */
-    return online > 0 ? online : 1;
+    enum { LEAST = 4, PER_CORE = 2 };
+    const int64_t service_bytes = 64 << 20, ready_bytes = 4 << 20;
+    int64_t runs = PER_CORE * machine_cores(), kept = service_bytes, largest = 0;
+    if (runs < LEAST)
+        runs = LEAST;
+    for (size_t i = 0; i < config->environment_count; i++) {
+        const struct config_environment *environment = &config->environments[i];
+        kept += environment->pool * ready_bytes;
+        largest = environment->limit_memory > largest ? environment->limit_memory : largest;
+    }
+    const int64_t fit = (machine_memory() - kept) / largest;
+    runs = fit < runs ? fit : runs;
+    runs = runs < 1 ? 1 : runs;
+    return runs > (int64_t)find("concurrency")->max ? (int64_t)find("concurrency")->max : runs;
 }
 
 /* HOST:PORT, where HOST is an address or a name, in brackets when it is IPv6. */
@@ -626,8 +638,6 @@ static int finish_pool(const struct config *config, struct config_environment *e
 
 int config_finish(struct config *config, struct error *err)
 {
-    enum { CONCURRENCY_LEAST = 4, CONCURRENCY_PER_CORE = 2 };
-
     drop_blanks_at_commas(config->preload);
     if (check_listen(config->listen, err) != 0 || config_check_access(config, err) != 0)
         return -1;
@@ -638,13 +648,8 @@ int config_finish(struct config *config, struct error *err)
         return error_set(
             err, 0, "default-timeout: %g s is more than max-timeout (%g s); lower one or raise the other",
             config->default_timeout, config->max_timeout);
-    if (config->concurrency == 0) {
-        config->concurrency = CONCURRENCY_PER_CORE * cores();
-        if (config->concurrency < CONCURRENCY_LEAST)
-            config->concurrency = CONCURRENCY_LEAST;
-        if (config->concurrency > (int64_t)find("concurrency")->max)
-            config->concurrency = (int64_t)find("concurrency")->max;
-    }
+    if (config->concurrency == 0)
+        config->concurrency = automatic_concurrency(config);
     for (size_t i = 0; i < config->environment_count; i++)
         if (finish_pool(config, &config->environments[i], err) != 0)
             return -1;
