@@ -37,6 +37,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
 COPY --from=build /out/ /
 ENV HATCHERY_LISTEN=0.0.0.0:8000
 EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["hatchery", "health"]
 # Root, but next to no capability: docs/deployment.md tells which three, and what each is for.
 ENTRYPOINT ["hatchery"]
 CMD ["serve"]

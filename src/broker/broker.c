@@ -5,6 +5,7 @@
 #include "broker/keys.h"
 #include "broker/inner_root.h"
 #include "broker/process.h"
+#include "broker/supervisor.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -66,6 +67,7 @@ static void stop(struct broker *broker)
         return;
     }
     broker->stopping = true;
+    supervisor_tell("STOPPING=1");
     log_event(LOG_INFO, "service.stopping", LOG_I("pid", getpid()));
     broker->client_retry_at = now_ns() + DRAIN_NS;
     if (broker->client > 0)
@@ -187,6 +189,17 @@ static void deadlines(struct broker *broker)
     }
 }
 
+/* Once every environment has had a sandbox, requests are answered as they will be. */
+static void tell_ready(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->environment_count && !broker->told_ready; i++)
+        if (!broker->environments[i].served_once)
+            return;
+    if (!broker->told_ready)
+        supervisor_tell("READY=1");
+    broker->told_ready = true;
+}
+
 static void loop(struct broker *broker)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -202,6 +215,7 @@ static void loop(struct broker *broker)
             dispatch(broker, &events[i]);
         if (next != 0)
             deadlines(broker);
+        tell_ready(broker);
     }
 }
 

@@ -132,6 +132,7 @@ struct broker {
     bool keys_unsent;
     uint64_t restarts[ROLE_COUNT];
     int listen_fd;
+    bool told_ready; /* the service manager */
 
     struct slot *slots;
     uint32_t slot_count;

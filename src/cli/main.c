@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &command_serve, &command_run, &command_doctor, &command_key, &command_version, &command_help, &command_front, NULL,
+    &command_serve, &command_run, &command_doctor, &command_health, &command_key, &command_version, &command_help,
+    &command_front, NULL,
 };
 
 int command_fail(const struct command *self, int status, const struct error *err)

@@ -1,0 +1,65 @@
+/* supervisor.c: see supervisor.h. By hand: libsystemd would be a dependency for two small protocols, and runs as root. Trusts
+ * whoever started the service. */
+#include "broker/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { FIRST_FD = 3 };
+
+static struct sockaddr_un manager; /* sun_family 0: there is none */
+static socklen_t manager_size;
+
+static void find_manager(const char *path)
+{
+    size_t n = path != NULL ? strlen(path) : 0;
+    if (n < 2 || n >= sizeof manager.sun_path || (path[0] != '/' && path[0] != '@'))
+        return;
+    manager.sun_family = AF_UNIX;
+    memcpy(manager.sun_path, path, n);
+    if (path[0] == '@') /* an abstract name */
+        manager.sun_path[0] = '\0';
+    manager_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+}
+
+static int adopt_socket(const char *pid, const char *count, struct error *err)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    if (pid == NULL || count == NULL || atol(pid) != getpid() || atoi(count) == 0)
+        return -1; /* none, or meant for a process before us */
+    if (atoi(count) != 1)
+        return error_set(err, 0, "listen: the service manager hands over %s sockets; give one", count) - 1;
+    if (getsockopt(FIRST_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || !listening)
+        return error_set(err, 0, "listen: what the service manager hands over is no listening stream socket") - 1;
+    if (fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) != 0 || fcntl(FIRST_FD, F_SETFL, O_NONBLOCK) != 0)
+        return error_set(err, errno, "listen: the service manager's socket") - 1;
+    return FIRST_FD;
+}
+
+int supervisor_adopt(struct error *err)
+{
+    find_manager(getenv("NOTIFY_SOCKET"));
+    int fd = adopt_socket(getenv("LISTEN_PID"), getenv("LISTEN_FDS"), err);
+    static const char *const names[] = {"NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unsetenv(names[i]);
+    return fd;
+}
+
+void supervisor_tell(const char *state)
+{
+    if (manager.sun_family == 0)
+        return;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&manager, manager_size);
+    close(fd);
+}
