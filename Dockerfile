@@ -25,6 +25,7 @@ RUN tools/build.sh build --prefix=/usr && DESTDIR=/out meson install -C build --
 
 FROM build AS dev
 ENV HATCHERY_LISTEN=0.0.0.0:8000
+STOPSIGNAL SIGTERM
 CMD ["tools/dev.sh", "build"]
 
 FROM debian:trixie-slim AS hatchery

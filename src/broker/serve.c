@@ -9,6 +9,8 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +34,24 @@ static int open_listener(const char *address, struct error *err)
     return fd;
 }
 
+/* A socket that the service manager opened is held to the same rule as an address of our own. */
+static int check_given(const struct config *config, int fd, struct error *err)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN], port[8], text[sizeof host + sizeof port + 4];
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return error_set(err, errno, "listen: the service manager's socket");
+    if (address.ss_family == AF_UNIX)
+        return 0;
+    if (getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return error_set(err, 0, "listen: the service manager's socket has no address");
+    snprintf(text, sizeof text, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    struct config as_given = *config; /* borrows the strings */
+    as_given.listen = text;
+    return config_check_exposure(&as_given, err);
+}
+
 int broker_check(const struct config *config, struct error *err)
 {
     if (config_check_exposure(config, err) != 0)
@@ -47,11 +67,11 @@ int broker_serve(const struct config *config, struct error *err)
     struct broker broker = {.config = config, .client_start = client_start_front, .keys = -1};
     if (container_init(err) != 0)
         return -1;
-    if (config_check_exposure(config, err) != 0)
+    const int given = supervisor_adopt(err);
+    if (given < -1 || (given >= 0 ? check_given(config, given, err) : config_check_exposure(config, err)) != 0)
         return -1;
     if (config->keys_file[0] != '\0' && (broker.keys = keys_open(config->keys_file, err)) < 0)
         return -1;
-    const int given = supervisor_adopt(err);
     broker.listen_fd = given == -1 ? open_listener(config->listen, err) : given;
     if (broker.listen_fd < 0)
         return -1;

@@ -53,6 +53,13 @@ def test_two_sockets_are_refused(manager):
         assert service.returncode == 1 and b"hands over 2 sockets; give one" in said
 
 
+def test_an_open_socket_needs_keys(manager):
+    with socket.create_server(("0.0.0.0", 0)) as given:
+        service = start(manager, [given])
+        _, said = service.communicate(timeout=60)
+        assert service.returncode == 1 and b"keys-file" in said
+
+
 def test_health_of_nobody():
     done = command("health", "--listen", f"127.0.0.1:{free_port()}")
     assert done.returncode == 1 and b"Connection refused" in done.stderr
