@@ -8,7 +8,7 @@ import pytest
 from service import post, wait_for
 from test_streams import LINES, chunks, parse_lines, request
 
-SPIN = {"code": "print('go', flush=True)\nwhile True: pass", "timeout": 60}
+SPIN = {"code": "import os; os.write(1, b'go\\n')\nwhile True: pass", "timeout": 60}  # one write: it may be cut off between two
 
 
 def named(body, name):
