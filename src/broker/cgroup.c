@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* The counters: which file, by version, and how it is opened. */
-enum counter { MEMORY_PEAK, MEMORY_EVENTS, MEMORY_FAILURES, PIDS_CURRENT, PIDS_EVENTS, PIDS_PEAK, CPU_TOTAL, CPU_USER, CPU_SYSTEM, KILL };
+enum counter { MEMORY_PEAK, MEMORY_EVENTS, MEMORY_FAILURES, PIDS_CURRENT, PIDS_EVENTS, PIDS_PEAK, CPU_TOTAL, CPU_USER, CPU_SYSTEM, END };
 static const struct {
     const char *controller, *v1, *v2;
     int flags;
@@ -31,7 +31,7 @@ static const struct {
     [CPU_TOTAL] = {"cpuacct", "cpuacct.usage", "cpu.stat", O_RDONLY, true},
     [CPU_USER] = {"cpuacct", "cpuacct.usage_user", NULL, O_RDONLY, false},
     [CPU_SYSTEM] = {"cpuacct", "cpuacct.usage_sys", NULL, O_RDONLY, false},
-    [KILL] = {"", "cgroup.kill", "cgroup.kill", O_WRONLY, false}, /* Linux 5.14 */
+    [END] = {"pids", "pids.max", "cgroup.kill", O_WRONLY, false}, /* see cgroup_kill(); cgroup.kill: Linux 5.14 */
 };
 
 #define LEAF "hatchery-service" /* see make_room() */
@@ -60,8 +60,7 @@ bool cgroup_is_needed(const char *list, size_t size)
 static const struct cgroup_hierarchy *hierarchy_of(const struct cgroup_tree *tree, const char *controller)
 {
     for (int i = 0; i < tree->count; i++)
-        if (tree->version == 2 || (controller[0] == '\0' ? tree->hierarchies[i].controllers[0] == '\0'
-                                                         : has_word(tree->hierarchies[i].controllers, controller)))
+        if (tree->version == 2 || has_word(tree->hierarchies[i].controllers, controller))
             return &tree->hierarchies[i];
     return NULL;
 }
@@ -166,7 +165,7 @@ static int find_v1(struct cgroup_tree *tree, struct error *err)
         for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
             if (strcmp(type, "cgroup") == 0 && has_word(options, needed[i]) && hierarchy_of(tree, needed[i]) == NULL)
                 snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", found[0] ? "," : "", needed[i]);
-        if (found[0] != '\0' || strcmp(type, "cgroup2") == 0) /* the empty hierarchy of hybrid hosts has cgroup.kill */
+        if (found[0] != '\0')
             add_hierarchy(tree, found, root, point);
     }
     free(line);
@@ -485,7 +484,9 @@ int cgroup_create(const struct cgroup_tree *tree, uint32_t index, const struct c
             error_set(err, errno, "cgroup: cannot make %s", path);
             goto fail;
         }
-        group_path(tree, &tree->hierarchies[i], index, "cgroup.procs", path, sizeof path);
+        /* v1: a thread that moves itself does not take the kernel's lock on all cgroups, which waits for milliseconds when
+         * nobody took it shortly before; who moves in has one thread. */
+        group_path(tree, &tree->hierarchies[i], index, tree->version == 1 ? "tasks" : "cgroup.procs", path, sizeof path);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd < 0) {
             error_set(err, errno, "cgroup: %s", path);
@@ -611,7 +612,7 @@ int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
 bool cgroup_rearm(const struct cgroup *cgroup)
 {
     char text[2048];
-    if (cgroup->tree->version == 2) /* a group is one folder there, and most of its counters cannot be set back */
+    if (cgroup->spent || cgroup->tree->version == 2) /* a group is one folder there, and most of its counters cannot be set back */
         return false;
     slurp(cgroup, MEMORY_EVENTS, text, sizeof text);
     if (text[0] == '\0' || keyed(text, "oom_kill") != 0 || number(cgroup, MEMORY_FAILURES) != 0 ||
@@ -626,7 +627,9 @@ bool cgroup_reset_peak(const struct cgroup *cgroup)
     return cgroup->files[MEMORY_PEAK] >= 0 && pwrite(cgroup->files[MEMORY_PEAK], "0", 1, 0) == 1;
 }
 
-bool cgroup_kill(const struct cgroup *cgroup)
+bool cgroup_kill(struct cgroup *cgroup)
 {
-    return cgroup->files[KILL] >= 0 && write(cgroup->files[KILL], "1", 1) == 1;
+    const bool kills = cgroup->tree->version == 2;
+    cgroup->spent = true;
+    return cgroup->files[END] >= 0 && write(cgroup->files[END], kills ? "1" : "0", 1) == 1 && kills;
 }

@@ -49,7 +49,8 @@ struct cgroup_tree {
 struct cgroup {
     const struct cgroup_tree *tree;
     uint32_t index;
-    int procs[MESSAGE_FDS_MAX]; /* cgroup.procs of each hierarchy, for the processes that move in */
+    int procs[MESSAGE_FDS_MAX]; /* cgroup.procs or tasks of each hierarchy, for the processes that move in */
+    bool spent;                 /* by cgroup_kill() */
     int procs_count;
     int files[CGROUP_FILES_MAX]; /* counters, see cgroup.c */
     int oom_event;               /* v1: becomes readable when memory runs out; -1 on v2, where the kernel kills all */
@@ -98,5 +99,6 @@ bool cgroup_reset_peak(const struct cgroup *cgroup);
  * the group has to be made anew. */
 bool cgroup_rearm(const struct cgroup *cgroup);
 
-/* Kills all that lives in it at once, where the kernel can (5.14). True where it could. */
-bool cgroup_kill(const struct cgroup *cgroup);
+/* v2: kills all that lives in it at once, and is true where the kernel can (5.14). v1: sees to it that nothing in it forks any
+ * more, so that whoever kills has to do it once only; false. The group is then not for another run. */
+bool cgroup_kill(struct cgroup *cgroup);

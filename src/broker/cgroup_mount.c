@@ -14,13 +14,12 @@
 static int mount_v1(const char *controllers, struct error *err)
 {
     char point[PATH_MAX];
-    const bool unified = controllers[0] == '\0';
-    snprintf(point, sizeof point, CGROUP_MOUNT "/%s", unified ? "unified" : controllers);
+    snprintf(point, sizeof point, CGROUP_MOUNT "/%s", controllers);
     if (mkdir(point, 0755) != 0)
         return error_set(err, errno, "cgroup: cannot make %s", point);
-    int r = unified ? mount("cgroup2", point, "cgroup2", FLAGS, NULL) : mount("cgroup", point, "cgroup", FLAGS, controllers);
-    /* Without the unified hierarchy we live: it only kills faster. */
-    return r == 0 || unified ? 0 : error_set(err, errno, "cgroup: cannot mount the %s hierarchy", controllers);
+    return mount("cgroup", point, "cgroup", FLAGS, controllers) == 0
+               ? 0
+               : error_set(err, errno, "cgroup: cannot mount the %s hierarchy", controllers);
 }
 
 /* Each line of /proc/self/cgroup is a hierarchy: "4:cpu,cpuacct:/path", "1:name=systemd:/path", "0::/path" (v2). */
@@ -56,7 +55,7 @@ int cgroup_mount_fresh(struct error *err)
     if (mount("tmpfs", CGROUP_MOUNT, "tmpfs", FLAGS, "size=64k,mode=0755") != 0)
         return error_set(err, errno, "cgroup: cannot mount on " CGROUP_MOUNT);
     for (int i = 0; i < count; i++)
-        if (mount_v1(found[i], err) != 0)
+        if (found[i][0] != '\0' && mount_v1(found[i], err) != 0) /* without the empty one of hybrid hosts */
             return -1;
     return 0;
 }

@@ -88,7 +88,7 @@ static int probe_cgroup(const struct config *config, char *detail)
     int r = cgroup_create(&tree, 0, &limits, &cgroup, &err);
     if (r == 0) {
         snprintf(detail, DETAIL_MAX, "v%d; memory, swap, pids, cpu%s", tree.version,
-                 cgroup_kill(&cgroup) ? ", kill" : "; no cgroup.kill: killing a fork bomb takes longer");
+                 cgroup_kill(&cgroup) ? ", kill" : "");
         cgroup_destroy(&cgroup);
     } else {
         snprintf(detail, DETAIL_MAX, "%s", err.text);

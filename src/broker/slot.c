@@ -307,7 +307,7 @@ void slot_program_says(struct broker *broker, struct slot *slot)
 
 /* --- running --------------------------------------------------------------------------------------------------- */
 
-/* The init's death is everybody's. A crowd dies faster by its cgroup; for a few processes that is not worth the
+/* The init's death is everybody's. A crowd dies faster with its cgroup's help; for a few processes that is not worth the
  * kernel's lock on all cgroups, which whoever moves between them may hold for milliseconds. */
 static void kill_all(struct slot *slot)
 {
