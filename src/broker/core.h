@@ -35,6 +35,7 @@ struct slot {
 
     pid_t init, program; /* children of ours; 0: none, or reaped. The init outlives a run that left nothing behind */
     int init_pidfd, program_pidfd;
+    pid_t ended; /* the program when it has ended and is not reaped yet, see bury(); 0: none */
     /* see collector.c; 0, -1: there is none, as for most runs */
     pid_t collector;
     int collector_pidfd, collector_control, collector_client /* the client's end, until it is handed over */;
@@ -171,6 +172,7 @@ void supply_fill(struct broker *broker, struct environment *env); /* makes sandb
 void supply_fill_all(struct broker *broker);
 void supply_run_waits(struct broker *broker, struct environment *env, uint32_t waiting);
 void supply_run_started(struct broker *broker, struct environment *env, uint64_t now);
+void supply_run_ended(struct environment *env, uint64_t now);
 void supply_became_ready(struct broker *broker, struct slot *slot);
 void supply_look(struct broker *broker, struct environment *env, uint64_t now);
 

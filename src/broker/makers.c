@@ -29,7 +29,7 @@ static bool is_ours(const struct broker *broker, pid_t pid)
             return true;
     }
     for (uint32_t i = 0; i < broker->slot_count; i++)
-        if (broker->slots[i].init == pid || broker->slots[i].program == pid ||
+        if (broker->slots[i].init == pid || broker->slots[i].program == pid || broker->slots[i].ended == pid ||
             broker->slots[i].collector == pid)
             return true;
     return false;

@@ -307,10 +307,23 @@ void slot_program_says(struct broker *broker, struct slot *slot)
 
 /* --- running --------------------------------------------------------------------------------------------------- */
 
+/* Reaps the program that has ended, and ends its holder, and whom else it left in its process group: as long as it is not
+ * reaped, the group's number is its own. Not at once: the end of the holder frees the run's memory, which takes the
+ * kernel longer than a short run, and the answer is on its way meanwhile. */
+static void bury(struct slot *slot)
+{
+    if (slot->ended == 0)
+        return;
+    kill(-slot->ended, SIGKILL);
+    waitpid(slot->ended, NULL, WNOHANG | __WALL);
+    slot->ended = 0;
+}
+
 /* The init's death is everybody's. A crowd dies faster with its cgroup's help; for a few processes that is not worth the
  * kernel's lock on all cgroups, which whoever moves between them may hold for milliseconds. */
 static void kill_all(struct slot *slot)
 {
+    bury(slot);
     slot->nest_spent = true;
     slot->preparing = slot->prepared_unsent = false;
     if (slot->has_cgroup && cgroup_population(&slot->cgroup) > CROWD)
@@ -489,6 +502,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         make_failed(broker, slot, ETIMEDOUT, "the program did not become ready in time");
         slot_abandon(broker, slot);
     } else if (slot->state == SLOT_DYING && !slot->nest_spent) {
+        bury(slot);
         if (cgroup_population(&slot->cgroup) == 0) {
             recycle(broker, slot);
         } else {
@@ -590,29 +604,27 @@ void slots_reclaim(struct environment *env)
 {
     for (uint32_t i = 0; i < env->slot_count; i++) {
         struct slot *slot = &env->slots[i];
-        if (slot->state == SLOT_DYING && !slot->nest_spent && cgroup_population(&slot->cgroup) == 0)
+        if (slot->state != SLOT_DYING || slot->nest_spent)
+            continue;
+        bury(slot);
+        if (cgroup_population(&slot->cgroup) == 0)
             release(slot);
     }
 }
 
-/* Has the program, which may not be reaped yet, ended? Its holder, and whom else it left in its process group, then go the
- * same way: as long as it is not reaped, the group's number is its own. */
-static void end_group(const struct slot *slot)
-{
-    siginfo_t info = {0};
-    if (waitid(P_PID, (id_t)slot->program, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid == slot->program)
-        kill(-slot->program, SIGKILL);
-}
-
 void slot_program_ended(struct broker *broker, struct slot *slot)
 {
-    if (slot->program != 0)
-        end_group(slot);
-    if (slot->program == 0 || waitpid(slot->program, &slot->wait_status, WNOHANG | __WALL) != slot->program)
+    siginfo_t info = {0};
+    if (slot->program == 0 || waitid(P_PID, (id_t)slot->program, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 ||
+        info.si_pid != slot->program)
         return;
+    slot->wait_status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : W_EXITCODE(0, info.si_status);
     close_fd(&slot->program_pidfd); /* leaves epoll with it: nobody else has this descriptor */
+    slot->ended = slot->program;
     slot->program = 0;
     slot->program_over = true;
+    if (slot->state != SLOT_RUNNING)
+        bury(slot);
 
     if (slot->state == SLOT_READY) /* the start may be on its way: the client sends it before the job */
         client_readable(broker);
@@ -629,16 +641,16 @@ void slot_program_ended(struct broker *broker, struct slot *slot)
         if (slot->ended_at == 0)
             slot->ended_at = now_ns();
         slot->state = SLOT_DYING;
-        /* Only our own are left: nothing can write to the pipes any more, so the answer need not wait for its end, and
-         * when it has ended, too, the nest is as it was made. */
-        const bool alone = cgroup_population(&slot->cgroup) <= CGROUP_OWN_PROCESSES;
+        /* Only our own are left, and the program, which is counted until it is reaped: nothing can write to the pipes any
+         * more, so the answer need not wait for the holder's end, and then the nest is as it was made. */
+        const bool alone = cgroup_population(&slot->cgroup) <= CGROUP_OWN_PROCESSES + 1;
         const bool keep = alone && !slot->nest_spent && !slot->collects; /* files are wanted when all is dead, not before */
         slot->deadline = now_ns() + (keep ? LAST_BREATH_NS : DYING_DEADLINE_NS);
         if (alone && !slot->collects)
             judge(broker, slot);
         if (!keep)
             kill_all(slot);
-        supply_fill(broker, slot->environment);
+        supply_run_ended(slot->environment, now_ns());
     }
     if (slot->init == 0 && slot->state == SLOT_DYING)
         slot_init_ended(broker, slot);

@@ -10,6 +10,7 @@
 
 enum { MAKING_MAX = 8, SMOOTHING = 8 };
 #define FILL_DELAY_NS 1500000ULL
+#define ANSWER_NS 200000ULL
 #define MOMENT_MIN_NS 5000000ULL
 #define MOMENT_MAX_NS 1000000000ULL
 #define HOLDS_GUESS (4ULL << 20) /* bytes of a ready sandbox, before one was looked at */
@@ -108,8 +109,10 @@ void supply_fill(struct broker *broker, struct environment *env)
     if (!env->warm || broker->stopping || broker->failed || broker->client_channel < 0)
         return;
     const uint64_t now = now_ns();
-    if (env->making_failures > 0 && now < env->make_again_at)
+    if (env->making_failures > 0 && now < env->make_again_at) {
+        env->fill_at = env->make_again_at;
         return;
+    }
     slots_reclaim(env);
     for (uint32_t i = 0; i < env->slot_count; i++)
         making += env->slots[i].state == SLOT_NESTING || env->slots[i].state == SLOT_FORKING;
@@ -153,6 +156,13 @@ void supply_run_started(struct broker *broker, struct environment *env, uint64_t
         supply_fill(broker, env);
     else if (env->fill_at == 0)
         env->fill_at = now + FILL_DELAY_NS;
+}
+
+/* The answer goes first: it takes about this long, and clearing away and making would take a core from it. */
+void supply_run_ended(struct environment *env, uint64_t now)
+{
+    if (env->fill_at == 0 || env->fill_at > now + ANSWER_NS)
+        env->fill_at = now + ANSWER_NS;
 }
 
 /* What an earlier zygote has forked is used as long as it is all there is: one is dropped for each new one. */
