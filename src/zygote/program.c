@@ -225,15 +225,20 @@ static void receive_file(void)
     close(fd);
 }
 
-/* Waits for the job, makes its world of it and leaves the code as main.py in the working folder. */
-static FILE *receive_job(const struct seal_settings *seal)
+/* main.py is there, empty and open, before the job is. */
+static FILE *make_main_file(void)
 {
+    int fd = open("main.py", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    return fd >= 0 ? fdopen(fd, "rb") : NULL;
+}
+
+/* Waits for the job, makes its world of it and writes the code to main.py. */
+static void receive_job(const struct seal_settings *seal, FILE *main_file)
+{
+    const int fd = fileno(main_file);
     struct job_head job;
     read_all(&job, sizeof job);
     if (job.magic != JOB_MAGIC || job.args_size > TEXTS_SIZE_MAX || job.env_size > TEXTS_SIZE_MAX)
-        _exit(121);
-    int fd = open("main.py", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0)
         _exit(121);
     copy_out(fd, job.code_size);
     if (job.args_size + job.env_size > 0) {
@@ -248,12 +253,10 @@ static FILE *receive_job(const struct seal_settings *seal)
         _exit(121);
     if (job.stdin_size > 0)
         receive_stdin(job.stdin_size);
-    FILE *file = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "rb") : NULL;
     const uint64_t workspace = job.workspace > 0 && job.workspace < seal->workspace ? job.workspace : seal->workspace;
-    if (file == NULL || seal_file_size(workspace) != 0 ||
+    if (lseek(fd, 0, SEEK_SET) != 0 || seal_file_size(workspace) != 0 ||
         (job.open_files > 0 && job.open_files < seal->open_files && seal_open_files(job.open_files) != 0))
         _exit(121);
-    return file;
 }
 
 /* A __main__ of this process's own, like the zygote's: that one is frozen, out of the collector's sight, and so would be
@@ -294,10 +297,13 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     if (PyErr_Occurred() || hygiene_renew() != 0 || program_warm() != 0 || renew_main(zygote) != 0)
         fail("warm-up");
 
+    FILE *file = make_main_file();
+    if (file == NULL)
+        fail("main.py");
     struct program_status status = {.magic = JOB_MAGIC};
     if (write(FD_JOB, &status, sizeof status) != (ssize_t)sizeof status)
         _exit(121);
-    FILE *file = receive_job(&zygote->seal);
+    receive_job(&zygote->seal, file);
     if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_JOB, FD_STDERR, 0) != 0)
         _exit(121);
     /* serve() was called from C, which counts as a level of the recursion that a program may use up. */
