@@ -282,6 +282,7 @@ static int plan_environments(struct broker *broker, struct error *err)
         }
         if (environment_plan(&env->plan, env->config, id, env->slot_count, err) != 0)
             return config->environment_count > 1 ? error_wrap(err, "environment %s", env->config->name) : -1;
+        env->plan.landlock_min = (uint32_t)config->landlock_min;
         slots += env->slot_count;
         id += environment_id_count(env->slot_count);
     }

@@ -210,7 +210,14 @@ void client_gone(struct broker *broker)
     log_event(LOG_ERROR, "front.lost", LOG_S("why", how));
 }
 
-/* The settings as the front reads them: a file that only the two of us can see. */
+/* The settings, or what is told of the layers, as the front reads them: a file that only the two of us can see. */
+static int isolation_memfd(const char *text)
+{
+    const size_t size = strlen(text);
+    int fd = memfd_create("isolation", 0);
+    return fd >= 0 && write(fd, text, size) == (ssize_t)size ? fd : -1;
+}
+
 static int config_memfd(const struct config *config)
 {
     int fd = memfd_create("settings", 0);
@@ -231,18 +238,19 @@ int client_start_front(struct broker *broker, struct error *err)
         return error_set(err, errno, "socketpair");
     pid_t pid = fork();
     if (pid == 0) {
-        char config_fd[16], listen_fd[16], channel_fd[16];
+        char config_fd[16], isolation_fd[16], listen_fd[16], channel_fd[16];
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setsid(); /* a Ctrl-C at the terminal is for the broker: the front still has runs to finish */
-        int config = config_memfd(broker->config);
-        if (config < 0 || fcntl(channel[1], F_SETFD, 0) != 0 || fcntl(broker->listen_fd, F_SETFD, 0) != 0)
+        int config = config_memfd(broker->config), isolation = isolation_memfd(broker->isolation);
+        if (config < 0 || isolation < 0 || fcntl(channel[1], F_SETFD, 0) != 0 || fcntl(broker->listen_fd, F_SETFD, 0) != 0)
             _exit(121);
         snprintf(config_fd, sizeof config_fd, "%d", config);
+        snprintf(isolation_fd, sizeof isolation_fd, "%d", isolation);
         snprintf(listen_fd, sizeof listen_fd, "%d", broker->listen_fd);
         snprintf(channel_fd, sizeof channel_fd, "%d", channel[1]);
-        execl("/proc/self/exe", "hatchery", "front", "--config-fd", config_fd, "--listen-fd", listen_fd, "--channel-fd",
+        execl("/proc/self/exe", "hatchery", "front", "--config-fd", config_fd, "--isolation-fd", isolation_fd, "--listen-fd", listen_fd, "--channel-fd",
               channel_fd, (char *)NULL);
         _exit(121);
     }

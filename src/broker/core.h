@@ -134,6 +134,7 @@ struct broker {
     uint64_t restarts[ROLE_COUNT];
     int listen_fd;
     bool told_ready; /* the service manager */
+    char *isolation; /* JSON, what GET /info tells of the layers; NULL: nobody asks */
 
     struct slot *slots;
     uint32_t slot_count;

@@ -1,234 +1,45 @@
-/* doctor.c: `hatchery doctor`. Each probe is a child that does the thing for real and exits with 0, or with the errno
- * of what the kernel said. Runs with the rights of who calls it. */
+/* doctor.c: `hatchery doctor`: the layers as a table or as JSON. */
 #include "broker/doctor.h"
-#include "broker/broker.h"
-#include "broker/cgroup.h"
 #include "broker/inner_root.h"
-#include "runner/runner.h"
-#include "sandbox/seal.h"
-#include "sandbox/seccomp_policy.h"
+#include "broker/layers.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/capability.h>
-#include <sched.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { DETAIL_MAX = ERROR_TEXT_MAX };
-
-struct probe {
-    const char *layer, *remedy;
-    bool required;
-    int (*run)(const struct config *config, char detail[DETAIL_MAX]); /* 0, or an errno; in a child of its own */
-};
-
-static int probe_root(const struct config *config, char *detail)
+static void print_table(const struct layer *layers, FILE *out)
 {
-    return geteuid() == 0 ? 0 : EPERM;
-}
-
-static int probe_namespaces(const struct config *config, char *detail)
-{
-    static const struct {
-        int flag;
-        const char *name;
-    } kinds[] = {{CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mount"}, {CLONE_NEWPID, "pid"}, {CLONE_NEWNET, "net"},
-                 {CLONE_NEWIPC, "ipc"},   {CLONE_NEWUTS, "uts"},  {CLONE_NEWCGROUP, "cgroup"}};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (unshare(kinds[i].flag) != 0) {
-            snprintf(detail, DETAIL_MAX, "%s namespace: %s", kinds[i].name, strerror(errno));
-            return errno;
-        }
-    snprintf(detail, DETAIL_MAX, "user, mount, pid, net, ipc, uts, cgroup");
-    return 0;
-}
-
-static int probe_mounts(const struct config *config, char *detail)
-{
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-        return errno;
-    if (mount("probe", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k") != 0)
-        return errno;
-    struct { uint64_t set, clr, propagation, userns; } attr = {.set = 1 /* MOUNT_ATTR_RDONLY */};
-    if (syscall(SYS_mount_setattr, AT_FDCWD, "/tmp", 0, &attr, sizeof attr) != 0) {
-        snprintf(detail, DETAIL_MAX, "mount_setattr (Linux 5.12): %s", strerror(errno));
-        return errno;
+    for (size_t i = 0; i < LAYER_COUNT; i++) {
+        const struct layer *layer = &layers[i];
+        fprintf(out, "%-13s %-9s %s\n", layer->name, layer->enforced ? "enforced" : "missing", layer->detail);
+        if (!layer->enforced)
+            fprintf(out, "%-13s %-9s %s: %s\n", "", "", layer->required ? "to get it" : "would be better", layer->remedy);
     }
-    snprintf(detail, DETAIL_MAX, "tmpfs, read-only bind mounts, pivot_root");
-    return mkdir("/tmp/x", 0755) == 0 ? EPERM : 0; /* it must not take */
 }
 
-static int probe_proc(const struct config *config, char *detail)
+static void print_json(const struct layer *layers, bool complete, FILE *out)
 {
-    bool masked = inner_root_proc_is_masked();
-    snprintf(detail, DETAIL_MAX, "%s", masked ? "the container's own is covered in part, so programs see an empty one" : "programs see their own processes alone");
-    return masked ? EPERM : 0;
-}
-
-static int probe_cgroup(const struct config *config, char *detail)
-{
-    struct cgroup_tree tree;
-    struct cgroup cgroup;
-    struct error err;
-    const struct config_environment *environment = &config->environments[0];
-    const struct cgroup_limits limits = {(uint64_t)environment->limit_memory, (uint32_t)environment->limit_processes,
-                                         environment->limit_cpus};
-    if (cgroup_tree_open(&tree, &err) != 0) {
-        snprintf(detail, DETAIL_MAX, "%s", err.text);
-        return EPERM;
+    fputs("{\"layers\":[", out);
+    for (size_t i = 0; i < LAYER_COUNT; i++) {
+        if (i > 0)
+            fputc(',', out);
+        layer_print_json(&layers[i], out);
     }
-    int r = cgroup_create(&tree, 0, &limits, &cgroup, &err);
-    if (r == 0) {
-        snprintf(detail, DETAIL_MAX, "v%d; memory, swap, pids, cpu%s", tree.version,
-                 cgroup_kill(&cgroup) ? ", kill" : "");
-        cgroup_destroy(&cgroup);
-    } else {
-        snprintf(detail, DETAIL_MAX, "%s", err.text);
-    }
-    cgroup_tree_close(&tree);
-    return r == 0 ? 0 : EPERM;
-}
-
-static int probe_seccomp(const struct config *config, char *detail)
-{
-    struct error err;
-    struct stat st;
-    int fd = seccomp_policy_export(0, &err);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        snprintf(detail, DETAIL_MAX, "%s", err.text);
-        return EPERM;
-    }
-    const struct seccomp_filters *filters = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (filters == MAP_FAILED || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || seal_seccomp_zygote(filters) != 0 ||
-        seal_seccomp_program(filters) != 0)
-        return errno;
-    snprintf(detail, DETAIL_MAX, "%u and %u instructions", filters->zygote_count, filters->program_count);
-    return unshare(0) == -1 && errno == EPERM ? 0 : EPERM;
-}
-
-static int probe_landlock(const struct config *config, char *detail)
-{
-    int abi = landlock_abi();
-    snprintf(detail, DETAIL_MAX, abi > 0 ? "ABI %d" : "the kernel has none", abi);
-    return abi > 0 ? 0 : ENOSYS;
-}
-
-static int probe_capabilities(const struct config *config, char *detail)
-{
-    if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) != 1 || unshare(CLONE_NEWNS) != 0) {
-        snprintf(detail, DETAIL_MAX, "CAP_SYS_ADMIN is missing");
-        return EPERM;
-    }
-    snprintf(detail, DETAIL_MAX, "programs keep none");
-    return 0;
-}
-
-/* The whole of it: a program in a sandbox that looks at itself. */
-static int probe_sandbox(const struct config *config, char *detail)
-{
-    static const char code[] =
-        "import os, sys\n"
-        "import ctypes\n"
-        "libc = ctypes.CDLL(None)\n"
-        "head, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()\n"
-        "ok = libc.prctl(21) == 2 and libc.prctl(39, 0, 0, 0, 0) == 1\n" /* PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS */
-        "ok = ok and libc.capget(head, data) == 0 and not any(data) and not any(libc.prctl(23, c) == 1 for c in range(64))\n"
-        "ok = ok and os.getuid() == 1000 and os.listdir('.') == ['main.py'] and os.uname().nodename == 'sandbox'\n"
-        "sys.exit(0 if ok else 1)\n";
-    const struct run_request request = {.request = {.code = {code, sizeof code - 1}, .timeout = 5}};
-    struct error err;
-    int status = broker_run(config, &request, &err);
-    if (status != 0) {
-        snprintf(detail, DETAIL_MAX, "%s", status < 0 ? err.text : "a program inside does not see what it should");
-        return EPERM;
-    }
-    snprintf(detail, DETAIL_MAX, "a program ran inside, sealed");
-    return 0;
-}
-
-static const struct probe probes[] = {
-    {"root", "start it with sudo, or as a systemd service", true, probe_root},
-    {"capabilities", "run it as root with CAP_SYS_ADMIN, or give the container what docs/isolation.md lists", true, probe_capabilities},
-    {"namespaces", "sysctl user.max_user_namespaces=10000; in a container: a seccomp profile that allows unshare", true, probe_namespaces},
-    {"mounts", "Linux 5.12 or newer; in a container: a seccomp and AppArmor profile that allow mount", true, probe_mounts},
-    {"proc", "for programs that read /proc/self: docker run --security-opt systempaths=unconfined", false, probe_proc},
-    {"cgroup", "run it as root, or under systemd with Delegate=yes", true, probe_cgroup},
-    {"seccomp", "a kernel with CONFIG_SECCOMP_FILTER", true, probe_seccomp},
-    {"landlock", "Linux 5.13 or newer with lsm=landlock on the kernel command line", false, probe_landlock},
-    {"sandbox", "the lines above tell what is missing; the log line before this table tells the step", true, probe_sandbox},
-};
-
-/* 0, or an errno. */
-static int run_probe(const struct probe *probe, const struct config *config, char *detail)
-{
-    detail[0] = '\0';
-    char *shared = mmap(NULL, DETAIL_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        return errno;
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(probe->run(config, shared));
-    int status = 0;
-    int r = pid > 0 && waitpid(pid, &status, 0) == pid ? 0 : errno;
-    if (r == 0)
-        r = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
-    snprintf(detail, DETAIL_MAX, "%s", shared[0] != '\0' ? shared : r != 0 ? strerror(r) : "");
-    munmap(shared, DETAIL_MAX);
-    return r;
-}
-
-static void print_json_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text != '\0'; text++)
-        if (*text == '"' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            fprintf(out, "\\u%04x", (unsigned char)*text);
-        else
-            fputc(*text, out);
-    fputc('"', out);
+    fprintf(out, "],\"complete\":%s}\n", complete ? "true" : "false");
 }
 
 int doctor_report(const struct config *config, bool json, FILE *out)
 {
-    bool complete = true;
+    struct layer layers[LAYER_COUNT];
     struct error err;
+    bool complete = true;
+
     if (inner_root(config, &err) != 0) /* what it could not get shows below, too */
         fprintf(stderr, "hatchery doctor: %s\n", err.text);
-    if (json)
-        fputs("{\"layers\":[", out);
-    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) {
-        const struct probe *probe = &probes[i];
-        char detail[DETAIL_MAX];
-        int r = run_probe(probe, config, detail);
-        const char *state = r == 0 ? "enforced" : "missing";
-        complete = complete && (r == 0 || !probe->required);
-        if (json) {
-            fprintf(out, "%s{\"layer\":\"%s\",\"state\":\"%s\",\"required\":%s,\"detail\":", i > 0 ? "," : "", probe->layer, state,
-                    probe->required ? "true" : "false");
-            print_json_string(out, detail);
-            fputs(",\"remedy\":", out);
-            print_json_string(out, r == 0 ? "" : probe->remedy);
-            fputs("}", out);
-        } else {
-            fprintf(out, "%-13s %-9s %s\n", probe->layer, state, detail);
-            if (r != 0)
-                fprintf(out, "%-13s %-9s %s: %s\n", "", "", probe->required ? "to get it" : "would be better", probe->remedy);
-        }
-    }
-    if (json)
-        fprintf(out, "],\"complete\":%s}\n", complete ? "true" : "false");
-    else
+    layers_try(config, layers);
+    for (size_t i = 0; i < LAYER_COUNT; i++)
+        complete = complete && (layers[i].enforced || !layers[i].required);
+    if (json) {
+        print_json(layers, complete, out);
+    } else {
+        print_table(layers, out);
         fprintf(out, "\n%s\n", complete ? "Every required layer can be enforced here." : "The service would not start here.");
+    }
     return complete ? 0 : 1;
 }

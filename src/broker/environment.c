@@ -211,9 +211,10 @@ static char *const program_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
 static _Noreturn void exec_zygote(const struct launcher *launcher)
 {
     const struct config_environment *config = launcher->plan->config;
-    char settings[128];
-    snprintf(settings, sizeof settings, "%d %lld %lld %lld %lld %d", PROGRAM_UID, (long long)config->limit_open_files,
-             (long long)config->limit_processes, (long long)config->limit_workspace, (long long)config->limit_files, FD_SECCOMP);
+    char settings[160];
+    snprintf(settings, sizeof settings, "%d %lld %lld %lld %lld %u %d", PROGRAM_UID, (long long)config->limit_open_files,
+             (long long)config->limit_processes, (long long)config->limit_workspace, (long long)config->limit_files,
+             launcher->plan->landlock_min, FD_SECCOMP);
     keep_fds(launcher->zygote_channel, launcher->plan->seccomp, launcher->output);
     char *argv[] = {launcher->plan->interpreter, "-c", (char *)boot_source, "3", settings, config->preload, NULL};
     execve(launcher->plan->interpreter, argv, program_environment);

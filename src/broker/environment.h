@@ -30,6 +30,7 @@ struct environment_plan {
     /* The environment's ids, which nothing else on the machine has: first_id is its makers', then come two for each of its
      * sandboxes. */
     uint32_t first_id, slots;
+    uint32_t landlock_min; /* the least Landlock ABI for its programs */
 };
 
 static inline uint32_t environment_id_count(uint32_t slots)

@@ -2,7 +2,9 @@
 #include "broker/broker.h"
 #include "broker/container_init.h"
 #include "broker/core.h"
+#include "broker/inner_root.h"
 #include "broker/keys.h"
+#include "broker/layers.h"
 #include "broker/supervisor.h"
 #include "common/address.h"
 #include "common/config_access.h"
@@ -11,6 +13,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,6 +66,29 @@ int broker_check(const struct config *config, struct error *err)
     return keys >= 0 ? 0 : -1;
 }
 
+/* Refuses to start without a required layer; keeps what GET /info tells of all. The cgroup's limits and the sandbox are tried
+ * by what follows: the first sandbox that becomes ready has had every one, or the service stops. */
+static char *try_layers(const struct config *config, struct error *err)
+{
+    char *text = NULL;
+    size_t size;
+    if (inner_root(config, err) != 0)
+        return NULL;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        error_set(err, errno, "layers");
+        return NULL;
+    }
+    fputc('[', out);
+    int r = layers_require(config, out, err);
+    layer_print_json(&(const struct layer){.name = "cgroup", .required = true, .enforced = true, .detail = "limits are read back before a program runs"}, out);
+    fputc(']', out);
+    if (fclose(out) == 0 && r == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 int broker_serve(const struct config *config, struct error *err)
 {
     struct broker broker = {.config = config, .client_start = client_start_front, .keys = -1};
@@ -75,9 +102,15 @@ int broker_serve(const struct config *config, struct error *err)
     broker.listen_fd = given == -1 ? open_listener(config->listen, err) : given;
     if (broker.listen_fd < 0)
         return -1;
+    broker.isolation = try_layers(config, err);
+    if (broker.isolation == NULL) {
+        close(broker.listen_fd);
+        return -1;
+    }
     log_event(LOG_INFO, "service.starting", LOG_S("listen", given >= 0 ? "the service manager's socket" : config->listen), LOG_S("version", HATCHERY_VERSION));
     int r = broker_main(&broker, err);
     close(broker.listen_fd);
+    free(broker.isolation);
     if (r >= 0)
         log_event(LOG_INFO, "service.stopped", LOG_I("status", r));
     return r;

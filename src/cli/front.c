@@ -1,5 +1,5 @@
-/* front.c: `hatchery front`: the role that reads the network. Only the broker starts it, with three descriptors:
- * the settings (a memory file), the listening socket and its channel to the broker. It opens nothing by name. */
+/* front.c: `hatchery front`: the role that reads the network. Only the broker starts it, with four descriptors:
+ * the settings and what is told of the layers (memory files), the listening socket and its channel to the broker. It opens nothing by name. */
 #include "front/front.h"
 
 #include "cli/commands.h"
@@ -10,10 +10,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { OPTION_CONFIG_FD, OPTION_LISTEN_FD, OPTION_CHANNEL_FD, OPTION_COUNT };
+enum { OPTION_CONFIG_FD, OPTION_ISOLATION_FD, OPTION_LISTEN_FD, OPTION_CHANNEL_FD, OPTION_COUNT };
 
 static const struct cli_option front_options[] = {
     {"config-fd", "N", "the settings", OPTION_CONFIG_FD},
+    {"isolation-fd", "N", "what GET /info tells of the layers, as JSON", OPTION_ISOLATION_FD},
     {"listen-fd", "N", "the listening socket", OPTION_LISTEN_FD},
     {"channel-fd", "N", "the channel to the broker", OPTION_CHANNEL_FD},
     {0},
@@ -48,6 +49,19 @@ static int read_settings(int fd, struct config *config, struct error *err)
     return result == 0 ? config_finish(config, err) : -1;
 }
 
+/* Lives as long as the process. NULL with err. */
+static char *read_isolation(int fd, struct error *err)
+{
+    const off_t size = lseek(fd, 0, SEEK_END);
+    char *text = size > 0 ? calloc(1, (size_t)size + 1) : NULL;
+    if (text == NULL || pread(fd, text, (size_t)size, 0) != (ssize_t)size) {
+        error_set(err, errno, "isolation");
+        return NULL;
+    }
+    close(fd);
+    return text;
+}
+
 static int front_command_main(const struct command *self, int argc, char **argv)
 {
     struct options options;
@@ -63,9 +77,12 @@ static int front_command_main(const struct command *self, int argc, char **argv)
         return command_fail(self, EXIT_STATUS_USAGE, &err);
     if (read_settings(fds[OPTION_CONFIG_FD], &config, &err) != 0)
         return command_fail(self, EXIT_STATUS_FAILED, &err);
+    const char *isolation = read_isolation(fds[OPTION_ISOLATION_FD], &err);
+    if (isolation == NULL)
+        return command_fail(self, EXIT_STATUS_FAILED, &err);
     options_init_log(&config, "front");
     prctl(PR_SET_NAME, "hatchery-front"); /* started through /proc/self/exe, it would be called "exe" */
-    int status = front_main(&config, fds[OPTION_LISTEN_FD], fds[OPTION_CHANNEL_FD]);
+    int status = front_main(&config, isolation, fds[OPTION_LISTEN_FD], fds[OPTION_CHANNEL_FD]);
     config_free(&config);
     return status;
 }

@@ -386,6 +386,17 @@ static const struct field environment_fields[] = {
 
 static const struct field environment_item = {.type = FIELD_OBJECT, .fields = environment_fields, .schema = "Environment"};
 
+static const struct field layer_fields[] = {
+    {.name = "layer", .type = FIELD_STRING, .required = true},
+    {.name = "state", .type = FIELD_STRING, .required = true, .description = "`enforced` or `missing`."},
+    {.name = "required", .type = FIELD_BOOL, .required = true, .description = "The service does not start without it."},
+    {.name = "detail", .type = FIELD_STRING, .required = true, .description = "How, or why not."},
+    {.name = "remedy", .type = FIELD_STRING, .required = true, .description = "How to get what is missing."},
+    {.name = NULL},
+};
+
+static const struct field layer_item = {.type = FIELD_OBJECT, .fields = layer_fields, .schema = "Layer"};
+
 const struct field info_fields[] = {
     {.name = "version", .type = FIELD_STRING, .required = true, .description = "Of the service."},
     {.name = "environments",
@@ -395,6 +406,11 @@ const struct field info_fields[] = {
      .description = "The Pythons that a request can name; the first one is the default."},
     {.name = "default_timeout", .type = FIELD_NUMBER, .required = true, .description = "Seconds."},
     {.name = "max_timeout", .type = FIELD_NUMBER, .required = true, .description = "Seconds."},
+    {.name = "isolation",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &layer_item,
+     .description = "What stands between a program and the machine, as tried at the start."},
     {.name = "max_body", .type = FIELD_INTEGER, .required = true, .description = "Bytes of a request's body."},
     {.name = "concurrency", .type = FIELD_INTEGER, .required = true, .description = "Runs at the same time."},
     {.name = "queue", .type = FIELD_INTEGER, .required = true, .description = "Requests that may wait."},

@@ -93,10 +93,11 @@ static int prepare(const struct config *config, int listen_fd, int channel_fd, s
     return server_start(&server, listen_fd, err);
 }
 
-int front_main(const struct config *config, int listen_fd, int channel_fd)
+int front_main(const struct config *config, const char *isolation, int listen_fd, int channel_fd)
 {
     struct error err;
 
+    server.isolation = isolation;
     if (prepare(config, listen_fd, channel_fd, &err) != 0) {
         log_event(LOG_ERROR, "front.failed", LOG_S("reason", err.text));
         return EXIT_FAILURE;

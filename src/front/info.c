@@ -77,7 +77,7 @@ static void write_environment(struct buffer *out, const struct config *config, c
     buffer_byte(out, '}');
 }
 
-void info_write(struct buffer *out, const struct config *config, const struct environments *environments)
+void info_write(struct buffer *out, const struct config *config, const struct environments *environments, const char *isolation)
 {
     buffer_text(out, "{\"version\":\"" HATCHERY_VERSION "\",\"environments\":[");
     for (size_t i = 0; i < config->environment_count; i++) {
@@ -89,6 +89,8 @@ void info_write(struct buffer *out, const struct config *config, const struct en
     json_write_double(out, config->default_timeout);
     buffer_text(out, ",\"max_timeout\":");
     json_write_double(out, config->max_timeout);
+    buffer_text(out, ",\"isolation\":");
+    buffer_text(out, isolation);
     buffer_format(out, ",\"max_body\":%lld,\"concurrency\":%lld,\"queue\":%lld}", (long long)config->max_body,
                   (long long)config->concurrency, (long long)config->queue);
 }

@@ -52,7 +52,7 @@ static void get_openapi(struct connection *connection)
 static void get_info(struct connection *connection)
 {
     const struct server *server = connection_server(connection);
-    info_write(&connection_response(connection)->body, server->config, server->environments);
+    info_write(&connection_response(connection)->body, server->config, server->environments, server->isolation);
     connection_answer(connection);
 }
 

@@ -19,6 +19,7 @@ struct server {
     struct metrics *metrics;
     struct keys *keys;
     struct environments *environments;
+    const char *isolation; /* JSON */
     const char *openapi;
     size_t openapi_size;
 

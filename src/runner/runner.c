@@ -179,7 +179,11 @@ int runner_main(const struct config *config, int channel, const struct run_reque
     static struct runner runner;
     runner = (struct runner){.config = config, .request = request, .channel = channel};
     struct run *run = &runner.run;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || job_init(&run->job, &request->request) != 0 || take_sandbox(&runner) != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || job_init(&run->job, &request->request) != 0) {
+        fprintf(stderr, "hatchery run: cannot begin: %s\n", strerror(errno));
+        return RUN_STATUS_FAILED;
+    }
+    if (take_sandbox(&runner) != 0) /* the broker has ended, and says why */
         return RUN_STATUS_FAILED;
     run->sandbox = &runner.sandbox;
     run->timeout = request->request.timeout;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ enum {
     FS_TRUNCATE = 1 << 14, /* ABI 3 */
     NET_ALL = 3,           /* ABI 4 */
     FS_IOCTL_DEV = 1 << 15, /* ABI 5 */
+    RESTRICT_LOG_OFF = 1, /* ABI 7: what programs try does not fill the audit log */
     SCOPE_ALL = 3,         /* ABI 6: abstract sockets, signals */
 };
 
@@ -35,6 +37,13 @@ int landlock_abi(void)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     return abi < 0 ? 0 : (int)abi;
+}
+
+int landlock_deny_files(void)
+{
+    struct ruleset set = {.handled_access_fs = FS_ALL_ABI1};
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &set, sizeof set.handled_access_fs, 0);
+    return ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? -1 : (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 }
 
 static int allow(int ruleset, const char *path, uint64_t access)
@@ -89,7 +98,7 @@ int seal_landlock(void)
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         r |= allow(ruleset, folders[i], writable);
     if (r == 0)
-        r = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+        r = (int)syscall(SYS_landlock_restrict_self, ruleset, abi >= 7 ? RESTRICT_LOG_OFF : 0);
     int saved = errno;
     close(ruleset);
     errno = saved;

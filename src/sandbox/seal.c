@@ -18,8 +18,13 @@ seal_step seal_program(const struct seal_settings *settings)
         return "parent death signal";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return "no_new_privs";
-    if (seal_landlock() < 0)
+    const int abi = seal_landlock();
+    if (abi < 0)
         return "landlock";
+    if ((uint32_t)abi < settings->landlock_min) {
+        errno = ENOSYS;
+        return "landlock of at least landlock-min";
+    }
     if (seal_seccomp_program(settings->seccomp) != 0)
         return "seccomp";
     /* unshare(0) does nothing and succeeds unless the filter is there. */

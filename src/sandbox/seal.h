@@ -14,6 +14,7 @@ struct seal_settings {
     uint32_t processes;     /* RLIMIT_NPROC, a second line behind the cgroup */
     uint64_t workspace;     /* bytes of each writable folder, and RLIMIT_FSIZE */
     uint64_t files;         /* inodes of each writable folder */
+    uint32_t landlock_min;  /* the least ABI that will do; 0: none at all will do, too */
     const struct seccomp_filters *seccomp;
 };
 
@@ -47,6 +48,9 @@ int seal_identity(const struct seal_settings *settings);
  * none, or -1 with errno. */
 int seal_landlock(void);
 int landlock_abi(void);
+
+/* Denies every access to files to the caller, for ever: to see that it works. 0, or -1 with errno. */
+int landlock_deny_files(void);
 
 /* Load the first filter and the second. 0, or -1 with errno. */
 int seal_seccomp_zygote(const struct seccomp_filters *filters);

@@ -48,13 +48,13 @@ static uint32_t count_threads(void)
     return count;
 }
 
-/* settings: "uid open_files processes workspace files seccomp_fd" */
+/* settings: "uid open_files processes workspace files landlock_min seccomp_fd" */
 static int read_settings(const char *text)
 {
     int fd = -1;
     struct stat st;
-    if (sscanf(text, "%u %u %u %" SCNu64 " %" SCNu64 " %d", &zygote.seal.uid, &zygote.seal.open_files, &zygote.seal.processes,
-               &zygote.seal.workspace, &zygote.seal.files, &fd) != 6 ||
+    if (sscanf(text, "%u %u %u %" SCNu64 " %" SCNu64 " %u %d", &zygote.seal.uid, &zygote.seal.open_files, &zygote.seal.processes,
+               &zygote.seal.workspace, &zygote.seal.files, &zygote.seal.landlock_min, &fd) != 7 ||
         fstat(fd, &st) != 0 || st.st_size <= 0)
         return -1;
     /* MAP_POPULATE: read by every child, so present before the fork */
