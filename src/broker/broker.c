@@ -258,7 +258,7 @@ static int make_slots(struct broker *broker, struct error *err)
     for (uint32_t i = 0; i < broker->slot_count; i++) {
         struct slot *slot = &broker->slots[i];
         slot->index = i;
-        slot->init_pidfd = slot->program_pidfd = slot->job = slot->out = slot->err = -1;
+        slot->init_pidfd = slot->program_pidfd = slot->job = slot->out = slot->err = slot->report = -1;
         slot->collector_pidfd = slot->collector_control = slot->collector_client = -1;
     }
     return raise_descriptor_limit(broker, err);

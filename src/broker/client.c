@@ -53,15 +53,16 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
     if (slot->ready_unsent && slot->state == SLOT_READY) {
         struct message_sandbox_ready ready = {
             .head = head, .setup_ns = slot->setup_ns, .environment = slot->environment->index};
-        const int fds[3] = {slot->job, slot->out, slot->err};
+        const int fds[4] = {slot->job, slot->out, slot->err, slot->report};
         ready.head.type = MESSAGE_SANDBOX_READY;
-        if (!send_one(broker, &ready, sizeof ready, fds, 3))
+        if (!send_one(broker, &ready, sizeof ready, fds, 4))
             return false;
         slot->ready_unsent = false;
         close(slot->job);
         close(slot->out);
         close(slot->err);
-        slot->job = slot->out = slot->err = -1;
+        close(slot->report);
+        slot->job = slot->out = slot->err = slot->report = -1;
     }
     if (slot->unwanted_unsent && slot->state == SLOT_READY) {
         struct message_sandbox_unwanted unwanted = {.head = head};

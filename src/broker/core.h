@@ -45,7 +45,7 @@ struct slot {
     bool lowered;   /* the cgroup's limits are not the environment's any more */
     uint64_t nest;   /* generation of the sandbox that the nest was made for; names the init in events */
     bool nest_spent; /* the nest is not for another run: something may live in it, or its makers are gone */
-    int job, out, err; /* the client's ends, until they are handed over; -1 */
+    int job, out, err, report; /* the client's ends, until they are handed over; -1 */
 
     uint64_t made_at, deadline; /* CLOCK_MONOTONIC, ns; deadline 0: none */
     uint64_t setup_ns, ready_at, started_at, ended_at;
@@ -58,6 +58,7 @@ struct slot {
     bool fork_pending;    /* the zygote owes an answer: the program may exist without our knowing */
     uint32_t oom_checks;  /* times left to look whether the OOM killer has ended somebody */
     uint32_t kill_reason; /* enum run_outcome; 0: it ended by itself */
+    bool last_words;      /* it may still say where it is before it is killed */
     bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */
     struct message_run_ended verdict;
     bool verdict_unsent, ready_unsent, gone_unsent, unwanted_unsent, prepared_unsent;

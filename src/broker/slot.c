@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@ enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
 #define DYING_DEADLINE_NS 5000000000ULL
+#define LAST_WORDS_NS 5000000ULL
 #define LAST_BREATH_NS 20000000ULL
 #define CPU_POLL_MIN_NS 1000000ULL
 #define PREPARING_DEADLINE_NS 5000000000ULL
@@ -66,6 +68,7 @@ static void close_ends(struct slot *slot)
     close_fd(&slot->job);
     close_fd(&slot->out);
     close_fd(&slot->err);
+    close_fd(&slot->report);
 }
 
 /* --- making --------------------------------------------------------------------------------------------------- */
@@ -115,6 +118,18 @@ static void make_failed(struct broker *broker, struct slot *slot, int error, con
     env->fill_at = env->make_again_at = now_ns() + (MAKING_BACKOFF_NS << env->making_failures);
 }
 
+/* Memory for the run's own report, charged to whoever writes it: the run. */
+static int make_report(void)
+{
+    const int fd = memfd_create("report", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 && (ftruncate(fd, sizeof(struct report)) != 0 ||
+                    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static int make_pipes(struct slot *slot, int theirs[3])
 {
     int job[2], out[2], err[2];
@@ -131,6 +146,9 @@ static int make_pipes(struct slot *slot, int theirs[3])
         return -1;
     slot->err = err[0];
     theirs[2] = err[1];
+    slot->report = make_report();
+    if (slot->report < 0)
+        return -1;
     /* The program owns its streams, so that it can open /dev/stdout. */
     const uid_t uid = environment_program_id(&slot->environment->plan, slot->place);
     if (fchown(theirs[1], uid, uid) != 0 || fchown(theirs[2], uid, uid) != 0)
@@ -149,9 +167,9 @@ static void fork_program(struct broker *broker, struct slot *slot)
     struct message_program_fork fork_program = {.head = head_for_maker(slot, MESSAGE_PROGRAM_FORK)};
     bool sent = false;
     if (make_pipes(slot, theirs) == 0 && broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
-        const int fds[4] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2]};
+        const int fds[5] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2], slot->report};
         sent = (slot->announced || announce(slot) == 0) && /* the zygote may be another one than it was */
-               channel_send(slot->environment->zygote.channel, &fork_program, sizeof fork_program, fds, 4) == 0;
+               channel_send(slot->environment->zygote.channel, &fork_program, sizeof fork_program, fds, 5) == 0;
     }
     int error = errno;
     for (int i = 0; i < 3; i++)
@@ -169,7 +187,7 @@ void slot_make(struct broker *broker, struct slot *slot)
 {
     struct error err;
     slot->generation = ++broker->generation;
-    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = slot->unwanted = slot->collecting = false;
+    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = slot->unwanted = slot->collecting = slot->last_words = false;
     slot->kill_reason = slot->oom_checks = 0;
     slot->memory_limit = (uint64_t)slot->environment->config->limit_memory;
     slot->setup_ns = slot->started_at = slot->ended_at = 0;
@@ -430,8 +448,12 @@ static void end_run(struct broker *broker, struct slot *slot, enum run_outcome r
         return;
     slot->kill_reason = reason;
     slot->ended_at = now_ns();
-    slot->deadline = slot->ended_at + DYING_DEADLINE_NS;
-    kill_all(slot);
+    /* Where was it? The moment is its own to tell; what it does with it changes nothing. */
+    slot->last_words = (reason == RUN_TIMEOUT || reason == RUN_CPU_LIMIT) && slot->program_pidfd >= 0 &&
+                       syscall(SYS_pidfd_send_signal, slot->program_pidfd, DUMP_SIGNAL, NULL, 0) == 0;
+    slot->deadline = slot->ended_at + (slot->last_words ? LAST_WORDS_NS : DYING_DEADLINE_NS);
+    if (!slot->last_words)
+        kill_all(slot);
 }
 
 void slot_kill_run(struct broker *broker, const struct message_run_kill *kill)
@@ -490,7 +512,11 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         }
         return;
     }
-    if (slot->state == SLOT_READY && slot->preparing) {
+    if (slot->state == SLOT_RUNNING && slot->last_words) {
+        slot->last_words = false;
+        slot->deadline = now + DYING_DEADLINE_NS;
+        kill_all(slot);
+    } else if (slot->state == SLOT_READY && slot->preparing) {
         refuse(broker, slot, RUN_FAILED);
     } else if (slot->state == SLOT_DYING && slot->collector != 0 && slot->init == 0) {
         log_event(LOG_WARN, "collector.late", LOG_I("slot", slot->index));

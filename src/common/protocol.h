@@ -65,7 +65,8 @@ struct message_environment {
 
 /* A warm sealed sandbox waits for a program. Descriptors, all non-blocking, all now the front's:
  *   [0] job: SOCK_STREAM socket; write one struct job_head and what it announces; then close
- *   [1] read end of the program's standard output   [2] of its standard error */
+ *   [1] read end of the program's standard output   [2] of its standard error
+ *   [3] its report: a memory file of REPORT_SIZE bytes, struct report, to be read when the run is over */
 struct message_sandbox_ready {
     struct message_head head;
     uint64_t setup_ns;    /* what it took to make */
@@ -201,6 +202,25 @@ struct job_file {
     uint64_t size;
 };
 
+/* --- sandbox > front: the report ---------------------------------------------------------------------------- */
+
+/* What the program's own process leaves in memory that it shares with nobody else: of an uncaught exception what its
+ * traceback tells, and, at DUMP_SIGNAL, where each of its threads is. All of it is written by a process that runs user code,
+ * so it may say anything, or nothing: it is bounded, shown to the client, and decides nothing. */
+enum { REPORT_EXCEPTION_MAX = 24 * 1024, REPORT_STACK_MAX = 36 * 1024 };
+
+struct report {
+    uint32_t exception_size, stack_size; /* 0: there is none */
+    uint64_t main_thread;                /* as the dump names it */
+    char exception[REPORT_EXCEPTION_MAX];
+    /* texts, each ended by a NUL: type; message, "=" before it, or "" where it cannot be had without the program's code;
+     * errno; line in main.py; then of each frame file, line, function */
+    char stack[REPORT_STACK_MAX]; /* as CPython's faulthandler writes it */
+};
+
+/* Asks the program's process for its stack. The last real-time signal: hardly a program uses it. */
+enum { DUMP_SIGNAL = 64 };
+
 /* --- front <-> collector ----------------------------------------------------------------------------------- */
 
 enum {
@@ -269,7 +289,7 @@ struct message_zygote_warm {
 };
 
 /* Descriptors: [0] pidfd of the nest's init, [1] the sandbox's end of the job socket, [2] write end of standard output,
- * [3] of standard error. The program writes one struct program_status to the job socket when it is sealed and warm. */
+ * [3] of standard error, [4] the report. The program writes one struct program_status to the job socket when it is sealed and warm. */
 struct message_program_fork {
     struct message_head head;
 };

@@ -177,15 +177,19 @@ void answer_write(struct buffer *out, const struct run *run, const struct messag
     buffer_text(out, ",\"execution_time\":");
     json_write_seconds(out, end->wall_ns);
     buffer_format(out, ",\"status\":\"%s\",\"limits_hit\":", answer_status(end));
-    write_limits_hit(out, end->limits_hit);
+    write_limits_hit(out, end->limits_hit | report_limits_hit(run->report));
     if (end->outcome == RUN_EXITED)
         buffer_format(out, ",\"exit_code\":%d,\"signal\":", end->exit_code);
     else
         buffer_text(out, ",\"exit_code\":null,\"signal\":");
     write_signal(out, end);
-    buffer_format(out, ",\"output_truncated\":%s,\"error_truncated\":%s,\"usage\":",
+    buffer_format(out, ",\"output_truncated\":%s,\"error_truncated\":%s,\"stack\":",
                   output_truncated(&run->output) ? "true" : "false",
                   output_truncated(&run->error) ? "true" : "false");
+    report_write_stack(out, run->report);
+    buffer_text(out, ",\"exception\":");
+    report_write_exception(out, run->report);
+    buffer_text(out, ",\"usage\":");
     write_usage(out, run, end);
     buffer_byte(out, ',');
     collection_write(out, run->collection);

@@ -238,6 +238,45 @@ static const struct field usage_fields[] = {
     {.name = NULL},
 };
 
+static const struct field frame_fields[] = {
+    {.name = "file", .type = FIELD_STRING, .required = true},
+    {.name = "line", .type = FIELD_INTEGER, .required = true, .nullable = true},
+    {.name = "function", .type = FIELD_STRING, .required = true},
+    {.name = NULL},
+};
+
+static const struct field frame_item = {.type = FIELD_OBJECT, .fields = frame_fields, .schema = "Frame"};
+
+static const struct field thread_fields[] = {
+    {.name = "thread", .type = FIELD_STRING, .required = true, .description = "`MainThread`, or the number of another one."},
+    {.name = "frames", .type = FIELD_ARRAY, .required = true, .items = &frame_item, .description = "Innermost last."},
+    {.name = NULL},
+};
+
+static const struct field thread_item = {.type = FIELD_OBJECT, .fields = thread_fields, .schema = "Thread"};
+
+static const struct field exception_fields[] = {
+    {.name = "type", .type = FIELD_STRING, .required = true, .description = "As a traceback names it.", .example = "\"ValueError\""},
+    {.name = "message",
+     .type = FIELD_STRING,
+     .required = true,
+     .nullable = true,
+     .description = "Its text; `null` where the program's own code makes it (`error` has it).",
+     .example = "\"no\""},
+    {.name = "line",
+     .type = FIELD_INTEGER,
+     .required = true,
+     .nullable = true,
+     .description = "In `main.py`: the innermost one.",
+     .example = "3"},
+    {.name = "frames",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &frame_item,
+     .description = "Innermost last; of more than 100 the first and the last 50."},
+    {.name = NULL},
+};
+
 static const struct field collected_fields[] = {
     {.name = "path",
      .type = FIELD_STRING,
@@ -303,6 +342,20 @@ const struct field execute_answer_fields[] = {
      .required = true,
      .description = "More was printed on standard error than is kept: the middle is missing.",
      .example = "false"},
+    {.name = "stack",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .nullable = true,
+     .items = &thread_item,
+     .description = "On `timeout` and `cpu_limit`: where each Python thread was. As the program's own process tells it, so it can "
+                    "be missing, or wrong."},
+    {.name = "exception",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .nullable = true,
+     .fields = exception_fields,
+     .schema = "Exception",
+     .description = "An uncaught exception. As the program's own process tells it."},
     {.name = "usage",
      .type = FIELD_OBJECT,
      .required = true,

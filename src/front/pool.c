@@ -22,8 +22,8 @@
 enum {
     SLOTS_MAX = 65536,
     EVENTS_A_TURN = 64,
-    STREAM_BITS = 2,
-    GENERATION_BITS = 46, /* of an event's 64: slot 16, generation 46, stream 2 */
+    STREAM_BITS = 3,
+    GENERATION_BITS = 45, /* of an event's 64: slot 16, generation 45, stream 3 */
     REST_MS = 1 /* between two events of a run, unless there was much in the first */
 };
 
@@ -452,6 +452,7 @@ static void finish(struct pool *pool, struct sandbox *sandbox)
     pool->running--;
     run->share->running--;
     pace_run_ended(&pool->pace, run->end.wall_ns);
+    run->report = run->ended != NULL ? report_read(sandbox->fds[RUN_REPORT], &run->end) : NULL;
     if (run->ended != NULL)
         run->ended(run, &run->end);
     metrics_run(pool->server->metrics, run->environment, answer_status(&run->end), run->started_ns - run->received_ns,

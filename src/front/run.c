@@ -53,6 +53,7 @@ void run_free(struct run *run)
     json_decref(run->body);
     job_free(&run->job);
     collection_free(run->collection);
+    free(run->report);
     output_free(&run->output);
     output_free(&run->error);
     free(run);

@@ -7,6 +7,7 @@
 #include "front/list.h"
 #include "front/output.h"
 #include "front/queue.h"
+#include "front/report.h"
 #include "front/request_id.h"
 #include "front/trace.h"
 
@@ -17,7 +18,7 @@
 enum { OUTPUT_HARD_MULTIPLE = 32 /* times the limit: past this the run is ended */ };
 
 /* The descriptors of a sandbox: those that it comes with, and the socket of its collector where there is one. */
-enum run_stream { RUN_JOB, RUN_STDOUT, RUN_STDERR, RUN_COLLECTOR, RUN_STREAMS };
+enum run_stream { RUN_JOB, RUN_STDOUT, RUN_STDERR, RUN_REPORT, RUN_COLLECTOR, RUN_STREAMS };
 enum { SANDBOX_READY_FDS = RUN_COLLECTOR };
 
 struct sandbox {
@@ -48,6 +49,7 @@ struct run {
     bool preparing;                /* its sandbox is being made what it asks for */
     bool over;                     /* it has ended as `end` says; its files are still to come */
     struct message_run_ended end;
+    struct report *report; /* NULL: there is none, or nothing to tell */
     uint32_t environment; /* its index in the settings */
     uint64_t number;      /* among all that were submitted */
     uint64_t received_ns, started_ns; /* uv_hrtime(): the request complete, the job written */

@@ -144,6 +144,7 @@ static int print_answer(struct runner *runner)
 {
     struct buffer out;
     buffer_init(&out, SIZE_MAX);
+    runner->run.report = report_read(runner->sandbox.fds[RUN_REPORT], &runner->end);
     answer_write(&out, &runner->run, &runner->end);
     buffer_append(&out, "\n", 1);
     if (out.failed || write_all(STDOUT_FILENO, out.data, out.size) != 0)

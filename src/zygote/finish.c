@@ -267,6 +267,7 @@ _Noreturn void program_finish(int ok)
         exit_code = system_exit_code();
     } else if (!ok) {
         interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+        report_exception();
         PyErr_Print(); /* a SystemExit out of the program's own excepthook ends the process in here */
         exit_code = 1;
     }

@@ -82,7 +82,8 @@ static PyObject *prepare(PyObject *self, PyObject *args)
     zygote.tid = find_tid();
     if (zygote.tid == NULL)
         return PyErr_Format(PyExc_RuntimeError, "hatchery: this C library hides where it keeps a thread's id");
-    if (run_file_prepare() != 0 || finish_prepare() != 0 || hygiene_prepare(preloaded) != 0)
+    if (run_file_prepare() != 0 || finish_prepare() != 0 || hygiene_prepare(preloaded) != 0 ||
+        report_prepare_stack(zygote.seal.open_files) != 0)
         return NULL;
     strncpy(warm.version, version, sizeof warm.version - 1);
     Py_RETURN_NONE;
@@ -107,7 +108,7 @@ static int fork_program(struct message *message)
     forked.head.type = MESSAGE_PROGRAM_FORKED;
     pid_t pid = -1;
     errno = EINVAL;
-    if (message->fd_count == 4 && message->head.slot < ZYGOTE_SLOTS_MAX)
+    if (message->fd_count == 5 && message->head.slot < ZYGOTE_SLOTS_MAX)
         pid = program_fork(&zygote, message);
     if (pid > 0)
         forked.pid = pid;

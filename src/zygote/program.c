@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Descriptors of a program while trusted code runs in it; it starts with 0, 1 and 2 alone. */
-enum { FD_JOB = 3, FD_STDOUT = 4, FD_STDERR = 5, FD_NEST = 6 };
+enum { FD_JOB = 3, FD_STDOUT = 4, FD_STDERR = 5, FD_NEST = 6, FD_REPORT = 7 };
 enum { COPY_BYTES = 64 * 1024, TEXTS_SIZE_MAX = 1 << 30 };
 
 /* In every nest, whatever ran in it before: the init is 1. */
@@ -53,19 +53,21 @@ static _Noreturn void fail(const char *what)
     _exit(120);
 }
 
-/* [nest, job, stdout, stderr] of the message to fixed places, everything else closed. The received numbers may lie
+/* [nest, job, stdout, stderr, report] of the message to fixed places, everything else closed. The received numbers may lie
  * in the way of each other, so they go up first. */
-static void arrange_fds(const int received[4])
+static void arrange_fds(const int received[5])
 {
-    static const int places[4] = {FD_NEST, FD_JOB, FD_STDOUT, FD_STDERR};
-    int high[4];
-    for (int i = 0; i < 4; i++)
+    static const int places[5] = {FD_NEST, FD_JOB, FD_STDOUT, FD_STDERR, FD_REPORT};
+    int high[5];
+    for (int i = 0; i < 5; i++)
         if ((high[i] = fcntl(received[i], F_DUPFD, 64)) < 0)
             _exit(121);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (dup2(high[i], places[i]) < 0)
             _exit(121);
-    if (syscall(SYS_close_range, FD_NEST + 1, ~0U, 0) != 0)
+    if (report_map(FD_REPORT) != 0)
+        fail("report");
+    if (syscall(SYS_close_range, FD_REPORT, ~0U, 0) != 0)
         fail("close_range");
 }
 
@@ -255,7 +257,8 @@ static void receive_job(const struct seal_settings *seal, FILE *main_file)
         receive_stdin(job.stdin_size);
     const uint64_t workspace = job.workspace > 0 && job.workspace < seal->workspace ? job.workspace : seal->workspace;
     if (lseek(fd, 0, SEEK_SET) != 0 || seal_file_size(workspace) != 0 ||
-        (job.open_files > 0 && job.open_files < seal->open_files && seal_open_files(job.open_files) != 0))
+        (job.open_files > 0 && job.open_files < seal->open_files &&
+         (seal_open_files(job.open_files) != 0 || report_prepare_stack(job.open_files) != 0)))
         _exit(121);
 }
 
@@ -309,7 +312,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     /* serve() was called from C, which counts as a level of the recursion that a program may use up. */
     Py_LeaveRecursiveCall();
     /* From here on user code. */
-    PyObject *result = run_file(file, "/sandbox/main.py", PyModule_GetDict(zygote->main));
+    PyObject *result = run_file(file, PROGRAM_FILE, PyModule_GetDict(zygote->main));
     int ok = result != NULL;
     Py_XDECREF(result);
     Py_DECREF(zygote->main); /* or its namespace would outlive the finalization, and what is in it would never end */

@@ -28,6 +28,15 @@ pid_t program_fork(struct zygote *zygote, const struct message *message);
 /* holder.c: starts a process that keeps this one's memory alive beyond its end. 0, or -1 with errno. */
 int holder_start(void);
 
+/* report.c: the memory that a program leaves its exception and its stack in; -1 with errno, or with a Python exception.
+ * report_prepare_stack() is for a process that may have `open_files` descriptors; report_map() maps what `fd` is, which can be closed
+ * then; report_exception() tells the exception that is set, which stays set. */
+int report_prepare_stack(uint32_t open_files);
+int report_map(int fd);
+void report_exception(void);
+
+#define PROGRAM_FILE "/sandbox/main.py"
+
 /* finish.c: what the interpreter does between the last line of main.py and the end of the process, as cheaply as what
  * the program did allows. `ok` says whether main.py ended without an exception; else one is set. Never returns. */
 _Noreturn void program_finish(int ok);

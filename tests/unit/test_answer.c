@@ -61,7 +61,7 @@ static void compare(const struct field *fields, json_t *object)
         assert_string_equal(json_object_iter_key(at), fields->name);
         const json_t *value = json_object_iter_value(at);
         assert_true(has_type(fields, value) || (fields->nullable && json_is_null(value)));
-        if (fields->type == FIELD_OBJECT)
+        if (fields->type == FIELD_OBJECT && !json_is_null(value))
             compare(fields->fields, (json_t *)value);
     }
     assert_null(at);
