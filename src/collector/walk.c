@@ -124,8 +124,9 @@ static void take(int folder, const char *name)
 
 static bool is_wanted(void)
 {
+    const bool program = strcmp(path, "main.py") == 0; /* meant only by its name */
     for (uint32_t i = 0; i < request->count; i++)
-        if (strcmp(request->patterns[i], path) == 0 || (strcmp(path, "main.py") != 0 && glob_match(request->patterns[i], path)))
+        if (program ? strcmp(request->patterns[i], path) == 0 : glob_match(request->patterns[i], path))
             return true;
     return false;
 }
