@@ -40,7 +40,7 @@ def run_in(service, environment, code, timeout=20, client=None):
 
 @pytest.fixture
 def two(make_service, venv):
-    service = make_service(pool=2, **{
+    service = make_service(pool=2, pool_max=2, **{
         "environment.other.python": venv,
         "environment.other.preload": "only_here",
         "environment.other.limit-memory": "64M",

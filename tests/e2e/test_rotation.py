@@ -135,7 +135,7 @@ def test_under_load_nothing_is_lost(make_service):
 
 
 def test_nothing_is_left(make_service):
-    service = make_service(pool=2, rotate_runs=3, rotate_age=0)
+    service = make_service(pool=2, pool_max=2, rotate_runs=3, rotate_age=0)
 
     def rotate():
         done = len(rotations(service))

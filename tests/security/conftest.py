@@ -19,7 +19,7 @@ LISTED = Path(__file__).with_name("not_applicable.toml")
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory):
-    started = services.Service(folder=tmp_path_factory.mktemp("target"), environment_more={"SECRET_TOKEN": "x"}, pool=3,
+    started = services.Service(folder=tmp_path_factory.mktemp("target"), environment_more={"SECRET_TOKEN": "x"}, pool=3, pool_max=3,
                                rotate_runs=0, rotate_age=0, rotate_faults="false")  # the auditor counts processes; e2e/test_rotation.py
     started.auditor = audit.Auditor(started)
     document = started.client.get("/openapi.json").json()
