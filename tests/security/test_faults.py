@@ -27,7 +27,7 @@ HOSTILE = [
 
 @pytest.fixture
 def target(make_service):
-    return make_service(pool=2, concurrency=4)
+    return make_service(pool=2, pool_max=2, concurrency=4)
 
 
 def start(target, pool, codes=HOSTILE, timeout=30, patience=90):
@@ -146,7 +146,7 @@ def test_fault_06_signals_out_of_nowhere(target):
 
 def test_fault_11_the_service_may_have_no_more_processes(make_service, tmp_path):
     """The pids controller refuses its forks: requests wait or are refused, nothing breaks, and it recovers."""
-    target = make_service(pool=2, concurrency=4)
+    target = make_service(pool=2, pool_max=2, concurrency=4)
     target.canary()
     group = next(Path(f).parent for f in sorted(target.cgroups(), key=len) if (Path(f) / "pids.max").exists() and Path(f).name.startswith("hatchery-"))
     limit = group / f"hatchery-{target.process.pid}" / "pids.max"
