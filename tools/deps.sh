@@ -61,6 +61,8 @@ for group in "$@"; do
     ci) # what some tests skip without
         need_package python3-numpy
         need_package python3-pandas
+        need_command mmdebstrap mmdebstrap
+        need_command patchelf patchelf
         need_command promtool prometheus
         ;;
     vm)

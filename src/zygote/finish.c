@@ -4,9 +4,11 @@
  * alive has a finalizer does the program pay for the real one. */
 #include "zygote/zygote.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,6 +22,19 @@ static PyObject *atexit_module, *count_callbacks;   /* atexit._ncallbacks() */
 static PyObject *logging, *log_handlers;            /* logging._handlerList; NULL where it was not preloaded */
 static Py_ssize_t log_handlers_before;
 static PyTypeObject *lazy_types[3]; /* generator, coroutine, async generator */
+
+/* From 3.13 on the interpreter has its own words for a stream that cannot be flushed. */
+static void (*format_unraisable)(const char *format, ...);
+static const char *flush_words;
+
+static void prepare_words(void)
+{
+    const int minor = atoi(strchr(Py_GetVersion(), '.') + 1);
+    if (minor < 13)
+        return;
+    *(void **)&format_unraisable = dlsym(RTLD_DEFAULT, "PyErr_FormatUnraisable");
+    flush_words = minor == 13 ? "Exception ignored on flushing sys.stdout" : "Exception ignored while flushing sys.stdout";
+}
 
 static PyTypeObject *type_named(const char *name)
 {
@@ -82,6 +97,7 @@ static int prepare_callbacks(void)
 
 int finish_prepare(void)
 {
+    prepare_words();
     if (prepare_callbacks() != 0)
         return -1;
     PyObject *gc = PyImport_ImportModule("gc");
@@ -206,7 +222,9 @@ static int flush_stream(const char *name, bool report)
     if (is_closed == 1)
         return 0;
     PyObject *result = PyObject_CallMethod(stream, "flush", NULL);
-    if (result == NULL && report)
+    if (result == NULL && report && format_unraisable != NULL)
+        format_unraisable(flush_words);
+    else if (result == NULL && report)
         PyErr_WriteUnraisable(stream);
     PyErr_Clear();
     Py_XDECREF(result);

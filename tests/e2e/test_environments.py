@@ -1,5 +1,6 @@
 """Several environments in one service: each with its own Python, limits and sandboxes, none in the way of another."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 import audit
 import service as services
-from service import command, wait_for
+from service import command, post, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,32 @@ def test_each_runs_in_its_own(two):
     assert two.execute(prefix)["output"] == "/usr False\n"  # named by nobody: the default
     assert "ModuleNotFoundError" in run_in(two, "default", "import only_here")["error"]
     assert run_in(two, "other", "import only_here; print(only_here.value)")["output"] == "of the venv\n"
+
+
+OTHER_PYTHON = Path(os.environ.get("HATCHERY_TEST_OTHER_PYTHON", "/var/tmp/hatchery-python3.13/usr/bin/python3.13"))
+
+
+@pytest.mark.skipif(not OTHER_PYTHON.exists(), reason=f"no {OTHER_PYTHON}: tools/python.sh makes it, HATCHERY_TEST_OTHER_PYTHON names another")
+def test_two_versions_at_once(make_service, venv):
+    """CPythons of two versions, with C libraries of two versions, and a virtual environment."""
+    service = make_service(pool=2, **{"environment.new.python": OTHER_PYTHON, "environment.venv.python": venv})
+    code = ("import ctypes, json, multiprocessing, sqlite3, ssl, subprocess, sys\n"
+            "print(sys.version.split()[0], sqlite3.connect(':memory:').execute('select 6 * 7').fetchone()[0])\n"
+            "print(subprocess.check_output([sys.executable, '-c', 'print(1)']))\n"
+            "def f(n): return n * n\n"
+            "if __name__ == '__main__':\n"
+            "    with multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(f, range(3)))\n")
+    for name in ("default", "new", "venv"):
+        run_in(service, name, "pass")
+    versions = {e["name"]: e["python"] for e in service.client.get("/info").json()["environments"]}
+    for _ in range(3):
+        for name in ("default", "new", "venv"):
+            answer = run_in(service, name, code)
+            assert answer["error"] is None or "DeprecationWarning" in answer["error"], answer
+            assert answer["output"] == f"{versions[name]} 42\nb'1\\n'\n[0, 1, 4]\n"
+    assert versions["default"] == versions["venv"] != versions["new"]
+    answer = run_in(service, "new", "def f():\n    return 1 / 0\nf()")
+    assert answer["exit_code"] == 1 and "~~^~~" in answer["error"] and "/sandbox/main.py" in answer["error"]
 
 
 def test_each_has_its_own_limits(two):
@@ -118,6 +145,7 @@ def test_info(two):
 
 def test_info_says_what_is_not_ready(make_service, venv):
     service = make_service(pool=1, **{"environment.other.python": venv})
+    service.canary()
     run_in(service, "other", "pass")
     assert [e["ready"] for e in service.client.get("/info").json()["environments"]] == [True, True]
     (zygote,) = [pid for pid in service.role_pids()["zygote"] if audit.command_line(pid)[0] == str(venv).encode()]
@@ -210,26 +238,24 @@ def test_an_environment_that_is_not_warm_is_not_chosen(make_service):
 
 
 def test_a_backlog_of_one_does_not_block_another(make_service, venv):
-    """One's sandboxes are all in use and twenty requests wait for them: the other's are answered at once."""
+    """One's sandboxes are all in use and many requests wait for them: the other's are answered at once."""
     service = make_service(pool=2, concurrency=8, **{"environment.slow.python": venv, "environment.slow.pool": 1})
+    service.canary()
     run_in(service, "slow", "pass")
-    makers = [pid for pid in service.role_pids()["zygote"] if audit.command_line(pid)[0] == str(venv).encode()]
-    (zygote,) = makers
+    (zygote,) = [pid for pid in service.role_pids()["zygote"] if audit.command_line(pid)[0] == str(venv).encode()]
     os.kill(zygote, signal.SIGSTOP)  # its environment makes no sandboxes any more
-    done = []
+    connections = [service.raw(post({"code": "print(1)", "environment": "slow"}), timeout=60) for _ in range(20)]
+    for _ in range(5):
+        service.canary()
     try:
-        threads = [threading.Thread(target=lambda: done.append(httpx.post(service.url + "/execute", json={"code": "print(1)", "environment": "slow"}, timeout=60, trust_env=False))) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        wait_for(lambda: len(done) >= 1, 20, "what was ready")
-        for _ in range(10):
-            service.canary()
-        assert len(done) < 20
-    finally:
         os.kill(zygote, signal.SIGCONT)
-    for thread in threads:
-        thread.join()
-    assert [answer.status_code for answer in done] == [200] * 20
+    except ProcessLookupError:
+        pass  # on a machine this slow it was held for dead: a new one answers
+    answers = [json.loads(connection.answer()[2]) for connection in connections]
+    for connection in connections:
+        connection.close()
+    assert [answer["output"] for answer in answers] == ["1\n"] * 20
+    assert sum(answer["usage"]["queued"] > 0.001 for answer in answers) > 10, "they waited"
 
 
 @pytest.mark.parametrize("role", ["zygote", "incubator"])
