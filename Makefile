@@ -19,7 +19,7 @@ VM_SUITE ?= bookworm
 # Seconds of attack-fuzz.
 TIME = 60
 
-.PHONY: help run build test attack attack-fuzz test-vm bench install dev docs format clean deps
+.PHONY: help run build test attack attack-fuzz test-vm bench bench-isolation install dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -29,6 +29,7 @@ help:
 	@echo "make attack   every attack on the sandbox, with a table of what came of it"
 	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
+	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
 	@echo "make docs     write the parts of docs/ that come from the table of settings"
@@ -64,6 +65,9 @@ bench:
 	@tools/deps.sh build bench
 	@tools/build.sh $(BUILD)
 	@PYTHON=$(PYTHON) tools/bench.sh $(BUILD) $(ARGS)
+
+bench-isolation: build
+	@unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE; $(PYTHON) bench/isolation.py --binary "$$PWD/$(BUILD)/hatchery" $(ARGS)
 
 dev: deps
 	@tools/dev.sh $(BUILD) --listen $(LISTEN) $(ARGS)

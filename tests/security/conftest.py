@@ -38,20 +38,21 @@ def lacks(needs):
         "machine": lambda: platform.machine() == value,
         "kernel": lambda: release >= tuple(int(n) for n in value.split(".")),
         "cgroup": lambda: ("v2" if (audit.CGROUP_ROOT / "cgroup.controllers").exists() else "v1") == value,
+        "processor": lambda: "QEMU TCG" not in Path("/proc/cpuinfo").read_text(),
         "never": lambda: False,
     }
     return None if has[word]() else needs
 
 
 def pytest_collection_modifyitems(config, items):
-    listed = {entry["case"]: entry for entry in tomllib.loads(LISTED.read_text())["not_applicable"]}
+    listed = [entry for entry in tomllib.loads(LISTED.read_text())["not_applicable"] if lacks(entry["needs"])]
+    names = {entry["case"] for entry in listed}
     missing = []
     for item in list(items):
-        entry = listed.get(item.name[len("test_attack[") : -1] if item.name.startswith("test_attack[") else item.name)
-        if entry and lacks(entry["needs"]):
+        if item.name.removeprefix("test_attack[").removesuffix("]") in names:
             items.remove(item)
             missing.append(item)
-    config.not_applicable = [entry for entry in listed.values() if lacks(entry["needs"])]
+    config.not_applicable = listed
     if missing:
         config.hook.pytest_deselected(items=missing)
 
