@@ -28,6 +28,7 @@ help:
 	@echo "make test-vm  the suites that depend on it with another kernel and cgroup v2, in a virtual machine"
 	@echo "make attack   every attack on the sandbox, with a table of what came of it"
 	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
+	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
@@ -60,6 +61,11 @@ attack: build
 attack-fuzz: build
 	@tools/deps.sh test
 	@PYTHON=$(PYTHON) HATCHERY_FUZZ_TIME=$(TIME) tools/pytest.sh $(BUILD) -s tests/security/test_syscalls.py -k fuzzer $(ARGS)
+
+test-container: build
+	@tools/deps.sh container bench
+	@ninja -C $(BUILD) bench/load
+	@tools/container.sh $(BUILD) all
 
 bench:
 	@tools/deps.sh build bench

@@ -18,11 +18,20 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def hatchery(tmp_path_factory):
     """The service that most tests share: default settings, a pool of 4."""
-    started = services.Service(folder=tmp_path_factory.mktemp("service"), pool=4)
+    folder = tmp_path_factory.mktemp("service")
+    started = services.Container(services.CONTAINER, folder) if services.CONTAINER else services.Service(folder=folder, pool=4)
     yield started
     if started.process is not None:
         status = started.stop()
-        assert status == 0, f"SIGTERM ended the service with {status}:\n{started.log_tail(40)}"
+        assert services.CONTAINER or status == 0, f"SIGTERM ended the service with {status}:\n{started.log_tail(40)}"
+
+
+def pytest_collection_modifyitems(config, items):
+    """What starts services of its own says nothing about a container."""
+    if services.CONTAINER:
+        own = [item for item in items if "make_service" in item.fixturenames]
+        items[:] = [item for item in items if item not in own]
+        config.hook.pytest_deselected(items=own)
 
 
 @pytest.fixture

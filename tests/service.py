@@ -21,6 +21,8 @@ BINARY = Path(os.environ.get("HATCHERY_BINARY", REPOSITORY / "build" / "hatchery
 
 # Generous on purpose: the suites must also pass with a sanitizer build on a busy machine.
 START_TIME = float(os.environ.get("HATCHERY_TEST_START_TIME", "30"))
+# The name of a container to test instead of a service that the tests start: tools/container.sh
+CONTAINER = os.environ.get("HATCHERY_TEST_CONTAINER")
 STOP_TIME = float(os.environ.get("HATCHERY_TEST_STOP_TIME", "20"))
 
 PR_SET_PDEATHSIG = 1
@@ -362,6 +364,51 @@ class Service:
             if time.monotonic() > deadline:
                 return now
             time.sleep(0.05)
+
+
+class Container(Service):
+    """A service that runs in a container already, started by tools/container.sh with the settings that it has. Its processes and
+    cgroups are looked at from outside of it."""
+
+    class _Process:
+        def __init__(self, pid):
+            self.pid = pid
+
+        def poll(self):
+            return None if audit.stat_of(self.pid) else 0
+
+    def __init__(self, name, folder):
+        self.name = name
+        super().__init__(folder)
+
+    def docker(self, *arguments):
+        return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def start(self):
+        self.log_offset = 0
+        init = int(self.docker("inspect", "--format", "{{.State.Pid}}", self.name))
+        self.process = self._Process(init)
+        self.port = int(self.docker("port", self.name, "8000/tcp").splitlines()[0].rpartition(":")[2])
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.wait_healthy()
+
+    def stop(self, seconds=STOP_TIME):
+        self.close_client()
+        self.process = None
+
+    kill = stop
+
+    def log_text(self):
+        done = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, errors="replace")
+        return done.stdout + done.stderr
+
+    def role_pids_outside(self):
+        """The processes that stay: of the container's own pid namespace, and none of a sandbox's user id."""
+        return [pid for pid in self.tree() if audit.pid_namespaces(pid) == audit.pid_namespaces(self.process.pid)]
+
+    def cgroups(self):
+        identity = self.docker("inspect", "--format", "{{.Id}}", self.name)
+        return {folder for folder in audit.cgroup_folders("hatchery") if identity in folder}
 
 
 ROLES = ("front", "incubator", "zygote")

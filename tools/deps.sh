@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, vm, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, vm, container, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -69,6 +69,14 @@ for group in "$@"; do
         need_command qemu-system-x86_64 qemu-system-x86
         need_command mmdebstrap mmdebstrap
         need_command cpio cpio
+        ;;
+    container)
+        need_command dockerd docker.io
+        need_command /usr/bin/docker docker.io
+        need_command /usr/bin/docker-compose docker-compose
+        need_command iptables iptables
+        need_command mmdebstrap mmdebstrap
+        need_package python3-venv
         ;;
     bench)
         need_package python3-venv

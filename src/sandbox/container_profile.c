@@ -62,7 +62,7 @@ void container_profile_print(FILE *out)
         fprintf(out, ",\n    {\n"
                      "      \"names\": [\"socket\"],\n"
                      "      \"action\": \"SCMP_ACT_ALLOW\",\n"
-                     "      \"args\": [{\"index\": 0, \"value\": %d, \"op\": \"SCMP_CMP_EQ\"}]\n"
+                     "      \"args\": [{\"index\": 0, \"value\": 4294967295, \"valueTwo\": %d, \"op\": \"SCMP_CMP_MASKED_EQ\"}]\n"
                      "    }", families[i]);
     fputs("\n  ]\n}\n", out);
 }

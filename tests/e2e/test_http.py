@@ -79,7 +79,7 @@ def test_bare_line_feeds(service):
             answer = connection.answer()
         except ConnectionError:
             answer = None
-    assert answer is None or answer[0] == 400, answer
+    assert answer is None or answer[0] in (400, 505), answer  # llhttp's versions differ in what they find wrong first
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,10 @@ def test_error(service):
 def test_traceback(service):
     answer = service.execute("def f():\n    return 1 / 0\n\nf()")
     says(answer, output="", status="error", exit_code=1, signal=None)
-    assert answer["error"] == (
+    unmarked = "".join(line for line in answer["error"].splitlines(True) if line.strip(" ~^\n"))  # the marks are Python's version's
+    assert unmarked == (
         'Traceback (most recent call last):\n  File "/sandbox/main.py", line 4, in <module>\n    f()\n'
-        '  File "/sandbox/main.py", line 2, in f\n    return 1 / 0\n           ~~^~~\nZeroDivisionError: division by zero\n'
+        '  File "/sandbox/main.py", line 2, in f\n    return 1 / 0\nZeroDivisionError: division by zero\n'
     )
 
 

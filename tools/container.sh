@@ -1,0 +1,103 @@
+#!/bin/bash
+# container.sh FOLDER [all|quick]: tests the container as users have it, with an engine of its own whose state is below
+# FOLDER/container: builds the image, runs `docker-compose up --build`, and tests/container; `all` also runs the end-to-end and
+# security suites against it, and measures. Needs root, and no registry: the base image is made by mmdebstrap, with the
+# certificates that this machine trusts, under the name that the Dockerfile uses. Everything ends and goes with the script,
+# but for the base image's archive.
+set -euo pipefail
+build=$1
+what=${2:-all}
+state=$PWD/$build/container
+base=$state/base.tar
+image=$(sed -n 's/^FROM \(debian:[^ ]*\).*/\1/p' Dockerfile | head -n 1)
+suite=${image#debian:}
+suite=${suite%-slim}
+export DOCKER_HOST=unix://$state/docker.sock COMPOSE_PROJECT_NAME=hatchery-test DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0
+export PATH=/usr/bin:/usr/sbin:$PATH # Debian's docker and docker-compose, whatever else is first
+run_limits=(--memory 2g --memory-swap 2g)
+run_rights=(--cap-drop ALL --cap-add SETUID --cap-add SETGID --cap-add SETFCAP --read-only --security-opt no-new-privileges
+    --security-opt seccomp=packaging/docker/seccomp.json --security-opt systempaths=unconfined)
+
+engine=""
+clean_up() {
+    trap - EXIT INT TERM
+    if [ -n "$engine" ]; then
+        docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
+        docker network prune -f >/dev/null 2>&1 || true
+        kill "$engine" 2>/dev/null || true
+        wait "$engine" 2>/dev/null || true
+    fi
+    rm -rf "$state/engine" "$state/exec" "$state/root"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+start_engine() {
+    mkdir -p "$state/engine" "$state/exec"
+    echo '{}' >"$state/engine.json"
+    dockerd --config-file "$state/engine.json" --data-root "$state/engine" --exec-root "$state/exec" --pidfile "$state/pid" \
+        --host "$DOCKER_HOST" >"$state/engine.log" 2>&1 &
+    engine=$!
+    for _ in $(seq 300); do
+        if docker info >/dev/null 2>&1; then return; fi
+        kill -0 "$engine" 2>/dev/null || break
+        sleep 0.2
+    done
+    tail -n 20 "$state/engine.log" >&2
+    echo "container.sh: the engine did not start" >&2
+    exit 1
+}
+
+make_base() {
+    if [ ! -f "$base" ]; then
+        echo "Making the base image: $suite"
+        # shellcheck disable=SC2016 # $1 is the hook's
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates \
+            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+            --dpkgopt='path-exclude=/usr/share/locale/*' \
+            --customize-hook='if [ -d /usr/local/share/ca-certificates ]; then
+                                  cp -r /usr/local/share/ca-certificates/. "$1/usr/local/share/ca-certificates/"; chroot "$1" update-ca-certificates; fi' \
+            --format=tar "$suite" - </dev/null >"$base.new" 2>"$state/base.log" || { cat "$state/base.log" >&2; exit 1; }
+        mv "$base.new" "$base"
+    fi
+    docker import -c 'CMD ["bash"]' "$base" "$image" >/dev/null
+}
+
+venv=$build/venv
+if [ ! -x "$venv/bin/pytest" ] || ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
+    rm -rf "$venv"
+    "${PYTHON:-/usr/bin/python3}" -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$venv/requirements.txt"
+fi
+tests() { # NAME TEST...
+    local name=$1
+    shift
+    mkdir -p "$build/results"
+    HATCHERY_BINARY=$PWD/$build/hatchery "$venv/bin/pytest" -q -c tests/pytest.ini --rootdir tests \
+        --junit-xml "$build/results/$name.xml" -o junit_suite_name="$name" "$@" || status=1
+}
+
+mkdir -p "$state"
+status=0
+start_engine
+make_base
+echo "docker-compose -f docker-compose.yml up --build"
+docker-compose -f docker-compose.yml up --build -d >"$state/up.log" 2>&1 || { tail -n 40 "$state/up.log" >&2; exit 1; }
+HATCHERY_TEST_CONTAINER=$(docker-compose -f docker-compose.yml ps -q) tests container tests/container
+
+if [ "$what" = all ]; then
+    echo "The suites against a container that may mount /proc (docker run --security-opt systempaths=unconfined)"
+    docker run -d --name hatchery-suites -p 127.0.0.1::8000 "${run_rights[@]}" "${run_limits[@]}" -e HATCHERY_INSECURE_NO_KEYS=true \
+        hatchery >/dev/null
+    HATCHERY_TEST_CONTAINER=hatchery-suites tests container-suites tests/e2e/test_contract.py tests/e2e/test_http.py \
+        tests/e2e/test_runs.py tests/e2e/test_examples.py tests/e2e/test_request.py tests/e2e/test_files.py tests/e2e/test_streams.py \
+        tests/security/test_attacks.py
+    docker rm -f hatchery-suites >/dev/null
+    "$venv/bin/python" tests/container/figures.py "$build" "${run_rights[@]}" "${run_limits[@]}" || status=1
+    docker-compose -f docker-compose.yml down >/dev/null 2>&1
+    echo "docker-compose up --build, with the development override"
+    docker-compose up --build -d >"$state/dev.log" 2>&1 || { tail -n 40 "$state/dev.log" >&2; exit 1; }
+    HATCHERY_TEST_CONTAINER=$(docker-compose ps -q) tests container-dev tests/container/reload.py
+fi
+exit $status
