@@ -108,7 +108,7 @@ def test_limits_that_an_exception_speaks_of(service):
 
 def stack(service, code, timeout=0.4, **fields):
     """A busy machine may not give the program the moment in which it can tell: then once more."""
-    for _ in range(5):
+    for _ in range(15):
         answer = run(service, code, timeout, **fields)
         if answer["stack"] is not None:
             break
