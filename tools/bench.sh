@@ -21,3 +21,4 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 $as_root "$venv/bin/python" bench/bench.py --binary "$PWD/$build/hatchery" --load "$PWD/$build/bench/load" \
     --uvicorn "$PWD/$venv/bin/uvicorn" --json "$build/bench.json" "$@"
+$as_root "$python" bench/streams.py --binary "$PWD/$build/hatchery"

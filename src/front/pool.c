@@ -1,65 +1,34 @@
-/* pool.c: see pool.h. Runs in the front.
- *
- * The pipes of all runs are watched by one epoll set inside the loop's, one event at a time. A run whose output is not
- * passed on as it comes rests for a moment first: what a short one prints fits into the pipes and is read when it has
- * ended. After an event with little in it a run rests, too, so that a program that prints line by line does not cost a
- * wake-up for every line. Events name slot and generation, not an address, so a late one hits nothing. */
+/* pool.c: see pool.h. Runs in the front. */
 #include "front/pool.h"
 
 #include "common/log.h"
 #include "front/answer.h"
 #include "front/keys.h"
 #include "front/metrics.h"
+#include "front/pipes.h"
 #include "front/queue.h"
 #include "front/run_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
-enum {
-    SLOTS_MAX = 65536,
-    EVENTS_A_TURN = 64,
-    STREAM_BITS = 3,
-    GENERATION_BITS = 45, /* of an event's 64: slot 16, generation 45, stream 3 */
-    REST_MS = 1 /* between two events of a run, unless there was much in the first */
-};
+enum { SLOTS_MAX = 65536 };
 
 struct pool {
     struct server *server;
     const struct config *config;
     struct broker_link link;
-    uv_poll_t pipes;
-    int epoll;
+    struct pipes pipes;
     struct sandbox *slots[SLOTS_MAX];
     /* Of each environment, in the order of the settings. */
     struct list ready[CONFIG_ENVIRONMENTS_MAX];
     struct queue queue;
     struct pace pace;
-    struct list resting; /* runs whose pipes are not watched for a moment */
-    uv_timer_t rest_timer;
     struct run_table runs;
     int64_t running;
 };
-
-static uint64_t event_key(const struct sandbox *sandbox, enum run_stream stream)
-{
-    uint64_t generation = sandbox->generation & (((uint64_t)1 << GENERATION_BITS) - 1);
-    return (uint64_t)sandbox->slot << (GENERATION_BITS + STREAM_BITS) | generation << STREAM_BITS | stream;
-}
-
-/* Asks for one event, if only because of what is there already. */
-static void watch(struct pool *pool, struct sandbox *sandbox, enum run_stream stream)
-{
-    struct epoll_event event = {.events = (stream == RUN_JOB ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT,
-                                .data.u64 = event_key(sandbox, stream)};
-    const int operation = sandbox->watched[stream] ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    sandbox->watched[stream] = true;
-    if (sandbox->fds[stream] >= 0 && epoll_ctl(pool->epoll, operation, sandbox->fds[stream], &event) != 0)
-        log_event(LOG_ERROR, "run.unwatched", LOG_S("reason", strerror(errno)));
-}
 
 static void sandbox_free(struct pool *pool, struct sandbox *sandbox)
 {
@@ -68,25 +37,6 @@ static void sandbox_free(struct pool *pool, struct sandbox *sandbox)
     list_remove(&sandbox->link);
     pool->slots[sandbox->slot] = NULL;
     free(sandbox);
-}
-
-static void on_rest_timer(uv_timer_t *timer)
-{
-    struct pool *pool = timer->data;
-    while (!list_empty(&pool->resting)) {
-        struct run *run = LIST_ENTRY(pool->resting.next, struct run, link);
-        list_remove(&run->link);
-        pool_resume(pool, run);
-    }
-}
-
-static void rest(struct pool *pool, struct run *run)
-{
-    if (!list_empty(&run->link))
-        return;
-    list_append(&pool->resting, &run->link);
-    if (!uv_is_active((uv_handle_t *)&pool->rest_timer))
-        uv_timer_start(&pool->rest_timer, on_rest_timer, REST_MS, 0);
 }
 
 /* Starts the run in its sandbox. False: the sandbox is of no use, and is gone; the run has not begun. */
@@ -113,9 +63,9 @@ static bool begin(struct pool *pool, struct run *run, struct sandbox *sandbox)
     if (run->printed != NULL)
         pool_resume(pool, run);
     else
-        rest(pool, run);
+        pipes_rest(&pool->pipes, run);
     if (sent == 0)
-        watch(pool, sandbox, RUN_JOB);
+        pipes_watch(&pool->pipes, sandbox, RUN_JOB);
     if (run->started != NULL)
         run->started(run);
     return true;
@@ -355,10 +305,8 @@ void pool_end(struct pool *pool, struct run *run)
 
 void pool_resume(struct pool *pool, struct run *run)
 {
-    if (run->sandbox == NULL)
-        return;
-    watch(pool, run->sandbox, RUN_STDOUT);
-    watch(pool, run->sandbox, RUN_STDERR);
+    if (run->sandbox != NULL)
+        pipes_watch_output(&pool->pipes, run->sandbox);
 }
 
 static struct sandbox *find(const struct pool *pool, const struct message_head *head)
@@ -476,7 +424,7 @@ static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct m
     if (run->started_ns == 0) /* it could not even begin */
         run->started_ns = uv_hrtime();
     if (sandbox->fds[RUN_COLLECTOR] >= 0 && run->ended != NULL && end->outcome != RUN_FAILED)
-        watch(pool, sandbox, RUN_COLLECTOR);
+        pipes_watch(&pool->pipes, sandbox, RUN_COLLECTOR);
     else
         finish(pool, sandbox);
 }
@@ -525,47 +473,38 @@ static void on_message(void *data, struct message *message)
         log_event(LOG_ERROR, "broker.message", LOG_I("type", message->head.type));
 }
 
-static void stream_event(struct pool *pool, struct sandbox *sandbox, enum run_stream stream)
+static struct sandbox *sandbox_in(void *data, uint32_t slot)
 {
+    const struct pool *pool = data;
+    return pool->slots[slot];
+}
+
+static void on_pipe(void *data, struct sandbox *sandbox, enum run_stream stream)
+{
+    struct pool *pool = data;
     struct run *run = sandbox->run;
     if (stream == RUN_JOB) {
         int sent = run_send_job(run);
         if (sent == 0)
-            watch(pool, sandbox, RUN_JOB);
+            pipes_watch(&pool->pipes, sandbox, RUN_JOB);
         else if (sent < 0) /* the program's end of it is gone: it has ended, or will be said to have */
             sandbox_close(sandbox, RUN_JOB);
         return;
     }
     if (stream == RUN_COLLECTOR) {
         if (collection_read(run->collection, sandbox->fds[stream]))
-            watch(pool, sandbox, stream);
+            pipes_watch(&pool->pipes, sandbox, stream);
         else
             finish(pool, sandbox);
         return;
     }
     enum run_progress progress = run_read(run, stream, false);
     if (progress == RUN_MORE)
-        watch(pool, sandbox, stream);
+        pipes_watch(&pool->pipes, sandbox, stream);
     else if (progress == RUN_DRAINED)
-        rest(pool, run);
+        pipes_rest(&pool->pipes, run);
     if (run_over_limit(run))
         kill_run(pool, run, KILL_OUTPUT_LIMIT);
-}
-
-static void on_pipes(uv_poll_t *poll, int status, int events)
-{
-    struct pool *pool = poll->data;
-    struct epoll_event event[EVENTS_A_TURN];
-    int count = epoll_wait(pool->epoll, event, EVENTS_A_TURN, 0);
-
-    for (int i = 0; i < count; i++) {
-        uint64_t key = event[i].data.u64;
-        struct sandbox *sandbox = pool->slots[key >> (GENERATION_BITS + STREAM_BITS)];
-        enum run_stream stream = key & ((1 << STREAM_BITS) - 1);
-        if (sandbox != NULL && sandbox->run != NULL && event_key(sandbox, stream) == key &&
-            sandbox->fds[stream] >= 0)
-            stream_event(pool, sandbox, stream);
-    }
 }
 
 struct pool *pool_start(struct server *server, int channel, void (*broker_gone)(void), struct error *err)
@@ -577,20 +516,11 @@ struct pool *pool_start(struct server *server, int channel, void (*broker_gone)(
     }
     pool->server = server;
     pool->config = server->config;
-    for (size_t i = 0; i < pool->config->environment_count; i++) {
+    for (size_t i = 0; i < pool->config->environment_count; i++)
         list_init(&pool->ready[i]);
-    }
     queue_init(&pool->queue);
-    list_init(&pool->resting);
     run_table_init(&pool->runs);
-    pool->rest_timer.data = pool;
-    pool->pipes.data = pool;
-    pool->epoll = epoll_create1(EPOLL_CLOEXEC);
-    int status = pool->epoll >= 0 ? uv_poll_init(server->loop, &pool->pipes, pool->epoll) : -errno;
-    if (status == 0)
-        status = uv_poll_start(&pool->pipes, UV_READABLE, on_pipes);
-    if (status == 0)
-        status = uv_timer_init(server->loop, &pool->rest_timer);
+    int status = pipes_start(&pool->pipes, server->loop, sandbox_in, on_pipe, pool);
     if (status == 0)
         status = broker_link_start(&pool->link, server->loop, channel, on_message, broker_gone, pool);
     if (status != 0) {
