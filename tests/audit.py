@@ -151,12 +151,14 @@ def namespace(pid, kind):
         return None
 
 
-def sandboxes_below(root):
-    """{pid namespace: {pid: kernel user id}} of the sandboxes below a process, those whose parent has died included where
-    the process adopts them."""
+def sandboxes_below(root, orphans_of=None):
+    """{pid namespace: {pid: kernel user id}} of the sandboxes below a process, and of those whose parent has died and whom
+    `orphans_of` has adopted."""
     host = namespace("self", "pid")
     found = {}
-    for pid in tree(root):
+    pids = set(tree(root))
+    pids |= {pid for pid, (_, _, parent) in processes().items() if parent == orphans_of}
+    for pid in pids:
         inside = namespace(pid, "pid")
         if inside and inside != host:
             uids = kernel_uids(pid)
@@ -230,7 +232,7 @@ class Auditor:
     def look(self):
         service = self.service
         folders = service.cgroups()
-        sandboxes = sandboxes_below(os.getpid())
+        sandboxes = sandboxes_below(service.process.pid, orphans_of=os.getpid())
         return {
             "sandboxes": sandboxes,
             "in use": in_use(sandboxes),

@@ -4,6 +4,7 @@
 # is fetched stays in FOLDER/vm. Status 0 when the command's was.
 #
 #   VM_SUITE      the Debian suite whose kernel is booted: bookworm (6.1, the default), trixie (6.12)
+#   VM_RESULTS    where the JUnit file of the tests goes; empty when the machine did not come to its end
 #   VM_TIMEOUT    seconds after which the machine is switched off (1800)
 set -eu
 build=$1
@@ -60,7 +61,10 @@ cp "$root" "$initrd"
 # loglevel: what the kernel says of OOM kills is no news here.
 timeout "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2560 -nodefaults -display none -no-reboot \
     -serial stdio -kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 loglevel=3 panic=-1 mitigations=off" \
-    </dev/null | tr -d '\r' | tee "$log" || true
+    </dev/null | sed -u 's/\r//g' | tee "$log" || true
+if [ -n "${VM_RESULTS:-}" ]; then
+    sed -n '/^vm-results:begin$/,/^vm-results:end$/p' "$log" | grep -v -e "^vm-results:" -e "^\[ *[0-9.]*\] " >"$VM_RESULTS" || true
+fi
 if grep -qx "vm: passed" "$log"; then
     echo "vm.sh: passed with the kernel of $suite"
 else

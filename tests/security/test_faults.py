@@ -98,6 +98,7 @@ def test_fault_03_the_init_of_a_run_dies(target):
                 os.kill(pid, signal.SIGKILL)
         answer = end.result().json()
     assert (answer["status"], answer["signal"], answer["output"]) == ("signal", "SIGKILL", "begun\n"), answer
+    wait_for(lambda: not set(boxes) & set(audit.in_use(audit.sandboxes_below(target.process.pid))), 20, "an end of the others that were ready")
     target.canary()
 
 

@@ -134,6 +134,6 @@ time.sleep(1.5)
     Attack("FORGE-17 output after the end", "import time\nif os.fork() == 0:\n    time.sleep(0.5)\n    while True: os.write(1, b'late')\nprint('end')", "end\n"),
     Attack("FORGE-18 a child that is killed for memory while the parent claims success", "if os.fork() == 0:\n    l = []\n    while True: l.append(bytearray(1 << 20))\nos.wait()\nprint('fine')", "^(fine\n)?", status="memory_limit", timeout=30),
     Attack("FORGE-19 threads that exit with another status", "import threading\ntry: threading.Thread(target=os._exit, args=(9,)).start()\nfinally: sys.exit(3)", "", status="error", fields={"exit_code": lambda code: code in (3, 9)}),
-    Attack("FORGE-20 writes into its own output through /proc", "with open('/dev/stdout', 'w') as f: f.write('again\\n')\nwith open('/proc/self/fd/2', 'w') as f: f.write('error\\n')\nsay('reads its output back', lambda: os.read(os.open('/proc/self/fd/1', os.O_RDONLY | os.O_NONBLOCK), 100))", "^again\n.*", error="error"),
+    Attack("FORGE-20 writes into its own output through /proc", "with open('/dev/stdout', 'w') as f: f.write('again\\n')\nwith open('/proc/self/fd/2', 'w') as f: f.write('error\\n')", "again\n", error="error"),
     Attack("FORGE-21 answers of a fixed length at the end of its output", "os.write(1, b'0' * 65536)\nos.write(1, bytes.fromhex('4a4f4231') * 64)\nos._exit(0)", "^0{65536}.*"),
 ]
