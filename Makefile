@@ -19,7 +19,7 @@ VM_SUITE ?= bookworm
 # Seconds of attack-fuzz.
 TIME = 60
 
-.PHONY: help run build test attack attack-fuzz test-vm bench bench-isolation install dev docs format clean deps
+.PHONY: help run build test attack attack-fuzz test-vm bench bench-isolation install deb dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
+	@echo "make deb      a Debian package in $(BUILD)/"
 	@echo "make docs     write the parts of docs/ that come from the table of settings"
 	@echo "make format   clang-format over src/ and tests/"
 	@echo "make clean    remove everything that was built"
@@ -82,6 +83,10 @@ install: build
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
 	meson install -C $(BUILD)
 
+deb: build
+	@tools/deps.sh deb
+	@tools/deb.sh $(BUILD)
+
 docs: build
 	@tools/docs.sh $(BUILD)/hatchery
 
@@ -89,4 +94,4 @@ format:
 	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c')
 
 clean:
-	rm -rf $(BUILD) build-asan web/node_modules
+	rm -rf $(BUILD) build-asan build-deb web/node_modules

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, vm, container, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, vm, container, deb, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -77,6 +77,11 @@ for group in "$@"; do
         need_command iptables iptables
         need_command mmdebstrap mmdebstrap
         need_package python3-venv
+        ;;
+    deb)
+        need_command dpkg-shlibdeps dpkg-dev
+        need_command lintian lintian
+        need_command mmdebstrap mmdebstrap
         ;;
     bench)
         need_package python3-venv
