@@ -54,9 +54,11 @@ static const struct field file_fields[] = {
     {.name = NULL},
 };
 
-static const struct field file_item = {.type = FIELD_OBJECT, .fields = file_fields, .schema = "InputFile", .check_whole = check_file};
+static const struct field file_item = {.type = FIELD_OBJECT, .fields = file_fields, .schema = "InputFile",
+                                       .check_whole = check_file,
+                                       .one_of = (const char *const[]){"content", "content_base64"}};
 
-static const struct field pattern_item = {.type = FIELD_STRING, .check = text_check_glob, .most_length = COLLECT_PATTERN_BYTES_MAX};
+static const struct field pattern_item = {.type = FIELD_STRING, .check = text_check_glob, .pattern = TEXT_GLOB_PATTERN, .most_length = COLLECT_PATTERN_BYTES_MAX};
 
 /* The bounds from below are those of the settings. */
 static const struct field limits_fields[] = {

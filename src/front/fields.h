@@ -58,6 +58,7 @@ struct field {
     const char *(*choice)(const struct config *config, size_t i);
     field_check check;         /* FIELD_STRING of requests */
     object_check check_whole;  /* FIELD_OBJECT of requests */
+    const char *const *one_of; /* FIELD_OBJECT: `check_whole` wants exactly one of these two fields, strings */
     const char *pattern;       /* what `check` accepts, for the OpenAPI document; NULL: not told */
     const char *description;
     const char *example; /* JSON text, or NULL */

@@ -49,6 +49,16 @@ static json_t *number(double value)
     return value == (double)(json_int_t)value ? json_integer((json_int_t)value) : json_real(value);
 }
 
+/* Either of two fields is a string, the other one null or missing. */
+static json_t *one_of_schema(const char *const names[2])
+{
+    json_t *choices = json_array();
+    for (int i = 0; i < 2; i++)
+        json_array_append_new(choices, json_pack("{s:[s],s:{s:{s:s},s:{s:s}}}", "required", names[i], "properties", names[i], "type",
+                                                 "string", names[1 - i], "type", "null"));
+    return choices;
+}
+
 /* The schema of the field's value, null aside. */
 static json_t *type_schema(const struct field *field, const struct config *config, json_t *components)
 {
@@ -58,9 +68,12 @@ static json_t *type_schema(const struct field *field, const struct config *confi
         [FIELD_MAP] = "object"};
 
     if (field->type == FIELD_OBJECT) {
-        if (json_object_get(components, field->schema) == NULL)
-            json_object_set_new(components, field->schema,
-                                object_schema(field->schema, field->fields, config, components));
+        if (json_object_get(components, field->schema) == NULL) {
+            json_t *object = object_schema(field->schema, field->fields, config, components);
+            if (field->one_of != NULL)
+                json_object_set_new(object, "oneOf", one_of_schema(field->one_of));
+            json_object_set_new(components, field->schema, object);
+        }
         return json_pack("{s:o}", "$ref", json_sprintf("#/components/schemas/%s", field->schema));
     }
     json_t *schema = json_pack("{s:s}", "type", names[field->type]);

@@ -20,6 +20,7 @@ const char *text_check_path(struct string_view text);
 
 /* A pattern of paths, see collector/glob.h. */
 const char *text_check_glob(struct string_view text);
+#define TEXT_GLOB_PATTERN "^" TEXT_PATH_PART "(/" TEXT_PATH_PART "){0,31}$"
 
 /* Base64 with padding, white space ignored. */
 const char *text_check_base64(struct string_view text);

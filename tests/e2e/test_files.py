@@ -5,6 +5,7 @@ import hashlib
 import json
 import string
 
+import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -178,3 +179,16 @@ def test_any_base64(service, text):
         assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "files", 0, "content_base64"], (text, answer.text)
     else:
         assert json.loads(answer.json()["output"]) == {"f": data.hex()}
+
+
+def test_the_schema_says_the_same(service):
+    """What the OpenAPI document calls an input file is one, and nothing else is."""
+    document = service.client.get("/openapi.json").json()
+    schema = document["components"]["schemas"]["InputFile"] | {"components": document["components"]}
+    for file in (
+        [{"path": p, "content": ""} for p in ("a", "a/b", "...", "é", ".a", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a\\b", "a\nb", "", "/".join("a" * 16), "/".join("a" * 17))]
+        + [{"path": "a", "content_base64": b} for b in ("", "YQ==", "Y W\nJj", "Y===", "YQ-_")]
+        + [{"path": "a"}, {"path": "a", "content": "", "content_base64": ""}, {"path": "a", "content": None, "content_base64": ""}, {"content": ""}]
+    ):
+        answer = service.post({"code": "", "files": [file]})
+        assert jsonschema.Draft202012Validator(schema).is_valid(file) == (answer.status_code == 200), (file, answer.text[:200])
