@@ -160,6 +160,7 @@ static uint64_t next_deadline(const struct broker *broker)
     for (uint32_t i = 0; i < broker->environment_count; i++) {
         const struct environment *env = &broker->environments[i];
         next = earliest(next, earliest(env->retry_at, earliest(env->fill_at, env->supply.look_at)));
+        next = earliest(next, supply_rest_at(broker, env));
         if (env->warm && env->next.pid == 0 && env->old.pid == 0 && !broker->stopping)
             next = earliest(next, env->rotate_at);
     }

@@ -74,6 +74,7 @@ struct supply {
     uint32_t waiting;        /* runs that the client has told to wait for a sandbox, less those that have started since */
     uint64_t period_since;   /* the present period: as long as pool-idle */
     uint32_t needed, needed_before; /* most runs of one moment, in this period and in the one before */
+    uint64_t used_at;        /* when a run last came, or the environment became warm */
     uint64_t look_at;        /* when it is looked whether there are too many; 0: there are none above the least */
 };
 
@@ -87,6 +88,7 @@ struct environment {
 
     struct maker incubator, zygote;
     bool warm;
+    bool resting;               /* nobody has used it for long, and its pool is 0: it has no processes until somebody does */
     uint64_t since;             /* when they were started */
 
     /* Rotation: `next` warms up and then takes the zygote's place, which becomes `old` until it owes no answer. */
@@ -158,6 +160,7 @@ void environment_lose(struct broker *broker, struct environment *env, const char
 void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid);
 void environment_deadline(struct broker *broker, struct environment *env, uint64_t now);
 void environment_end(struct environment *env);
+void environment_wake(struct broker *broker, struct environment *env); /* starts it if it is at rest */
 void environment_answered(struct environment *env); /* a zygote has given an answer that it owed */
 /* Ends children that a maker of the environment (NULL: any) made and could not tell us of before it died. */
 void reap_strangers(const struct broker *broker, const struct environment *env);
@@ -177,6 +180,8 @@ void supply_run_started(struct broker *broker, struct environment *env, uint64_t
 void supply_run_ended(struct environment *env, uint64_t now);
 void supply_became_ready(struct broker *broker, struct slot *slot);
 void supply_look(struct broker *broker, struct environment *env, uint64_t now);
+uint64_t supply_rest_at(const struct broker *broker, const struct environment *env); /* when it may be put to rest; 0: never */
+bool supply_is_idle(const struct environment *env); /* nothing of it runs, is ready or is being made */
 
 /* slot.c */
 void slot_make(struct broker *broker, struct slot *slot);

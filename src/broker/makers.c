@@ -98,6 +98,29 @@ void environment_end(struct environment *env)
     maker_stop(&env->incubator);
 }
 
+/* Its zygote holds tens of megabytes that nobody uses. */
+static void environment_rest(struct broker *broker, struct environment *env)
+{
+    log_event(LOG_INFO, "environment.rests", LOG_S("environment", env->config->name));
+    environment_end(env);
+    slots_forget_makers(broker, env);
+    env->resting = true;
+    env->state_unsent = true;
+    client_flush(broker);
+}
+
+void environment_wake(struct broker *broker, struct environment *env)
+{
+    struct error err;
+    if (!env->resting || broker->stopping)
+        return;
+    env->resting = false;
+    if (environment_begin(broker, env, &err) != 0) {
+        log_event(LOG_ERROR, "environment.failed", LOG_S("environment", env->config->name), LOG_S("error", err.text));
+        env->retry_at = now_ns() + BACKOFF_MAX_NS;
+    }
+}
+
 /* What an interpreter prints while it starts: a traceback that tells why it cannot, a module's warning. */
 static void output_readable(struct broker *broker, const struct environment *env, const struct maker *maker)
 {
@@ -245,6 +268,7 @@ static void zygote_warm(struct broker *broker, struct environment *env, const st
                   LOG_T("took", (double)env->warm_up_ns / 1e9));
     }
     env->warm = true;
+    env->supply.used_at = now;
     memcpy(env->python, warm->version, sizeof env->python);
     if (message->fd_count == 1) {
         if (env->inventory >= 0)
@@ -337,6 +361,13 @@ void environment_deadline(struct broker *broker, struct environment *env, uint64
     }
     if (env->supply.look_at != 0 && env->supply.look_at <= now)
         supply_look(broker, env, now);
+    const uint64_t rest_at = supply_rest_at(broker, env);
+    if (rest_at != 0 && rest_at <= now) {
+        if (supply_is_idle(env))
+            environment_rest(broker, env);
+        else
+            env->supply.used_at = now;
+    }
     if (rotation_due(env, now) && !broker->stopping)
         rotation_begin(broker, env, now);
     if (env->retry_at == 0 || env->retry_at > now || broker->stopping)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MAKING_MAX = 8, SMOOTHING = 8 };
+enum { MAKING_MAX = 8, SMOOTHING = 8, REST_IDLE_TIMES = 10 /* pool-idle, until an environment is put to rest */ };
 #define FILL_DELAY_NS 1500000ULL
 #define ANSWER_NS 200000ULL
 #define MOMENT_MIN_NS 5000000ULL
@@ -76,7 +76,7 @@ static void new_period(const struct broker *broker, struct supply *supply, uint6
 static uint64_t wanted(const struct broker *broker, struct environment *env, uint64_t now)
 {
     struct supply *supply = &env->supply;
-    const uint64_t least = (uint64_t)env->config->pool;
+    const uint64_t least = env->config->pool == 0 && !env->served_once ? 1 : (uint64_t)env->config->pool; /* that it can is shown once */
     new_period(broker, supply, now);
     uint64_t count = supply->needed > supply->needed_before ? supply->needed : supply->needed_before;
     if (count > (uint64_t)env->config->pool_max)
@@ -138,16 +138,22 @@ void supply_run_waits(struct broker *broker, struct environment *env, uint32_t w
 {
     const uint32_t most = (uint32_t)broker->config->concurrency;
     const uint64_t now = now_ns();
-    for (uint32_t i = 0; i < waiting && env->supply.waiting < most; i++) {
-        env->supply.waiting++;
+    struct supply *supply = &env->supply;
+    supply->used_at = now;
+    if (waiting == 0 && supply->waiting == 0)
+        supply->waiting = 1;
+    for (uint32_t i = 0; i < waiting && supply->waiting < most; i++) {
+        supply->waiting++;
         note_need(env, now);
     }
+    environment_wake(broker, env);
     supply_fill(broker, env);
 }
 
 /* Most runs are over within a millisecond: making the next sandbox meanwhile would only take the core from them. */
 void supply_run_started(struct broker *broker, struct environment *env, uint64_t now)
 {
+    env->supply.used_at = now;
     if (env->supply.waiting > 0)
         env->supply.waiting--; /* it was noted when it began to wait */
     else
@@ -208,4 +214,20 @@ void supply_look(struct broker *broker, struct environment *env, uint64_t now)
     client_flush(broker);
     if (ready > (uint64_t)env->config->pool)
         env->supply.look_at = now + (uint64_t)(broker->config->pool_idle * 1e9 / 4);
+}
+
+/* --- rest ------------------------------------------------------------------------------------------------------------ */
+
+uint64_t supply_rest_at(const struct broker *broker, const struct environment *env)
+{
+    const bool may = env->config->pool == 0 && env->warm && env->next.pid == 0 && env->old.pid == 0 && !broker->stopping;
+    return may ? env->supply.used_at + (uint64_t)(broker->config->pool_idle * 1e9) * REST_IDLE_TIMES : 0;
+}
+
+bool supply_is_idle(const struct environment *env)
+{
+    for (uint32_t i = 0; i < env->slot_count; i++)
+        if (env->slots[i].state != SLOT_FREE && env->slots[i].state != SLOT_QUARANTINED)
+            return false;
+    return true;
 }

@@ -626,6 +626,8 @@ static int finish_environment(struct config *config, struct config_environment *
 /* More than may run at the same time need not be ready, unless somebody asks for it. */
 static int finish_pool(const struct config *config, struct config_environment *environment, struct error *err)
 {
+    if (environment == config->environments && environment->pool == 0)
+        return error_set(err, 0, "pool: the default environment is always there; give at least 1");
     if (environment->pool_max != 0 && environment->pool_max < environment->pool) {
         error_set(err, 0, "pool-max: %lld is less than pool (%lld); give at least that, or 0", (long long)environment->pool_max,
                   (long long)environment->pool);

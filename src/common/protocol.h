@@ -100,10 +100,10 @@ struct message_run_prepared {
     struct message_head head;
 };
 
-/* A run could start if a sandbox of its environment were ready. */
+/* A run could start if a sandbox of its environment were ready. An environment at rest is started. */
 struct message_run_waits {
     struct message_head head; /* slot: the environment's index in the settings */
-    uint32_t waiting;         /* how many of them, this one included */
+    uint32_t waiting;         /* how many more than was told; 0: at least one, told or not, or one will soon */
     uint32_t reserved;
 };
 

@@ -175,6 +175,8 @@ static void choose_environment(const struct server *server, const struct json_in
     const uint32_t fits = imports_choose(config, request->code.data, request->code.size);
     if (environment_is_warm(server->environments, fits))
         request->environment = fits;
+    else
+        pool_wake(server->pool, fits); /* for the next one */
 }
 
 void execute_request(struct connection *connection)

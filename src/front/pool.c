@@ -150,8 +150,22 @@ static void tell_waiting(struct pool *pool, const struct run *run)
 {
     const int64_t free = being_made(pool, run->key) - (pool->queue.count - 1);
     struct message_run_waits message = {.head = {.type = MESSAGE_RUN_WAITS, .slot = run->environment}, .waiting = 1};
-    if (free > 0 && list_empty(&pool->ready[run->environment]))
+    if ((free > 0 || pool->config->environments[run->environment].pool == 0) && list_empty(&pool->ready[run->environment]))
         broker_link_send(&pool->link, &message, sizeof message);
+}
+
+void pool_wake(struct pool *pool, uint32_t environment)
+{
+    const struct message_run_waits message = {.head = {.type = MESSAGE_RUN_WAITS, .slot = environment}};
+    broker_link_send(&pool->link, &message, sizeof message);
+}
+
+/* An environment whose pool is 0 gets sandboxes, and its processes, only for runs that are known to wait. */
+static void wake_waiting(struct pool *pool)
+{
+    for (uint32_t i = 0; i < pool->config->environment_count; i++)
+        if (pool->config->environments[i].pool == 0 && list_empty(&pool->ready[i]) && queue_has(&pool->queue, i))
+            pool_wake(pool, i);
 }
 
 /* How many requests of the key may wait: one of several keys may not fill the queue. */
@@ -206,6 +220,7 @@ void pool_tick(struct pool *pool)
 {
     struct list late;
 
+    wake_waiting(pool);
     list_init(&late);
     queue_take_late(&pool->queue, uv_hrtime(), &late);
     while (!list_empty(&late)) {

@@ -36,6 +36,9 @@ void pool_resume(struct pool *pool, struct run *run);
 /* Why a run of the default environment would not start now; NULL: it would. */
 const char *pool_unready(const struct pool *pool);
 
+/* Somebody will want the environment: it is started if it is at rest. */
+void pool_wake(struct pool *pool, uint32_t environment);
+
 struct pool_state {
     uint64_t running, waiting, ready[CONFIG_ENVIRONMENTS_MAX];
 };

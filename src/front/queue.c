@@ -88,6 +88,14 @@ struct run *queue_next(const struct queue *queue, bool (*may_start)(const void *
     return best;
 }
 
+bool queue_has(const struct queue *queue, uint32_t environment)
+{
+    for (const struct list *link = queue->turns.next; link != &queue->turns; link = link->next)
+        if (!list_empty(&LIST_ENTRY(link, struct share, turn)->waiting[environment]))
+            return true;
+    return false;
+}
+
 int64_t queue_shares(const struct queue *queue, const struct share *share)
 {
     int64_t count = share->waiting_count == 0;

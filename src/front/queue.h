@@ -8,6 +8,7 @@
 #include "common/config.h"
 #include "front/list.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct run;
@@ -38,6 +39,9 @@ void queue_take(struct queue *queue, struct run *run);
 /* The run that should start next, of those that `may_start`; NULL: none. */
 struct run *queue_next(const struct queue *queue, bool (*may_start)(const void *data, const struct share *share, uint32_t environment),
                        const void *data);
+
+/* Whether a run of the environment waits. */
+bool queue_has(const struct queue *queue, uint32_t environment);
 
 /* Shares of which something waits, `share` included in any case. */
 int64_t queue_shares(const struct queue *queue, const struct share *share);

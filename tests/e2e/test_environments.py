@@ -237,6 +237,64 @@ def test_an_environment_that_is_not_warm_is_not_chosen(make_service):
         assert (answer["output"], answer["error"]) == ("x\n", None)
 
 
+# --- environments that are there only while somebody uses them -----------------------------------------------------------
+
+@pytest.fixture
+def resting(make_service):
+    """One whose pool is 0, put to rest after two seconds without a run."""
+    service = make_service(pool=2, pool_idle=0.2, concurrency=4, **{"environment.rare.preload": "xml.dom.minidom", "environment.rare.pool": 0})
+    service.canary()
+    at_rest(service)
+    return service
+
+
+def at_rest(service):
+    wait_for(lambda: len(service.role_pids()["zygote"]) == 1, 20, "rest", 0.05)
+    assert len(service.role_pids()["incubator"]) == 1
+
+
+def test_it_is_tried_at_the_start_and_put_to_rest(resting):
+    log = resting.log_text()
+    assert "environment.warm environment=rare" in log and "environment.rests environment=rare" in log
+    assert [e["ready"] for e in resting.client.get("/info").json()["environments"]] == [True, False]
+    done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", "--environment.rare.preload=no_such_module", "--environment.rare.pool=0")
+    assert done.returncode == 1 and "the environment rare" in done.stderr.decode()
+
+
+def test_a_request_that_names_it_wakes_it(resting):
+    for _ in range(2):
+        answer = run_in(resting, "rare", "import sys; print('xml.dom.minidom' in sys.modules)")
+        assert answer["output"] == "True\n"
+        at_rest(resting)
+
+
+def test_an_import_wakes_it(resting):
+    assert resting.execute("import xml" + WHERE)["output"] == "default\n"  # at once, in what is there
+    wait_for(lambda: resting.execute("import xml" + WHERE)["output"] == "one\n", 20, "the environment")
+
+
+def test_it_does_not_rest_under_a_run(resting):
+    answer = run_in(resting, "rare", "import time; time.sleep(4); print('done')", timeout=20)
+    assert answer["output"] == "done\n"
+    at_rest(resting)
+
+
+def test_all_who_wait_for_it_are_served(resting):
+    """More than may run at a time, while the default environment's runs take all places, too."""
+    requests = [post({"code": "import time; time.sleep(0.3); print(1)", "environment": "rare" if n % 2 else "default", "timeout": 20}) for n in range(24)]
+    connections = [resting.raw(request, timeout=60) for request in requests]
+    answers = [json.loads(connection.answer()[2]) for connection in connections]
+    for connection in connections:
+        connection.close()
+    assert [answer["output"] for answer in answers] == ["1\n"] * 24
+    at_rest(resting)
+
+
+def test_the_default_is_always_there():
+    done = command("serve", "--pool=0", "--check-config")
+    assert done.returncode == 2 and "pool: the default environment is always there" in done.stderr.decode()
+
+
 def test_a_backlog_of_one_does_not_block_another(make_service, venv):
     """One's sandboxes are all in use and many requests wait for them: the other's are answered at once."""
     service = make_service(pool=2, concurrency=8, **{"environment.slow.python": venv, "environment.slow.pool": 1})
@@ -330,7 +388,7 @@ def test_settings_from_everywhere(tmp_path):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("[environment a]\npool = 0\n", [":2", "pool", "from 1"]),
+    ("[environment a]\npool = 257\n", [":2", "pool", "from 0"]),
     ("[environment a]\nqueue = 5\n", [":2", "queue", "for all environments"]),
     ("[environment a]\npol = 5\n", [":2", "pool"]),
     ("[environment a]\n[environment b]\n[environment a]\n", [":3", "second time"]),
