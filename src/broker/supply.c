@@ -123,8 +123,6 @@ void supply_fill(struct broker *broker, struct environment *env)
         slot_make(broker, slot);
         making++;
     }
-    if (env->supply.look_at == 0 && ready + making > (uint64_t)env->config->pool)
-        env->supply.look_at = now + (uint64_t)(broker->config->pool_idle * 1e9 / 4);
 }
 
 void supply_fill_all(struct broker *broker)
@@ -183,10 +181,19 @@ static void drop_stale(struct environment *env)
     }
 }
 
+/* More are ready than have to be: in a while it is looked whether they are needed. */
+static void look_later(const struct broker *broker, struct environment *env, uint64_t now)
+{
+    if (env->supply.look_at == 0)
+        env->supply.look_at = now + (uint64_t)(broker->config->pool_idle * 1e9 / 4);
+}
+
 void supply_became_ready(struct broker *broker, struct slot *slot)
 {
     struct environment *env = slot->environment;
     struct supply *supply = &env->supply;
+    if (count_fresh(env) > (uint64_t)env->config->pool)
+        look_later(broker, env, slot->ready_at);
     supply->making_ns = supply->making_ns == 0 ? slot->setup_ns : supply->making_ns - supply->making_ns / SMOOTHING + slot->setup_ns / SMOOTHING;
     drop_stale(env);
     if (supply->waiting > 0) /* as many as can be made at a time may not have been enough */
@@ -213,7 +220,7 @@ void supply_look(struct broker *broker, struct environment *env, uint64_t now)
     }
     client_flush(broker);
     if (ready > (uint64_t)env->config->pool)
-        env->supply.look_at = now + (uint64_t)(broker->config->pool_idle * 1e9 / 4);
+        look_later(broker, env, now);
 }
 
 /* --- rest ------------------------------------------------------------------------------------------------------------ */

@@ -249,8 +249,7 @@ def resting(make_service):
 
 
 def at_rest(service):
-    wait_for(lambda: len(service.role_pids()["zygote"]) == 1, 20, "rest", 0.05)
-    assert len(service.role_pids()["incubator"]) == 1
+    wait_for(lambda: [len(service.role_pids().get(role, [])) for role in ("zygote", "incubator")] == [1, 1], 40, "rest", 0.05)
 
 
 def test_it_is_tried_at_the_start_and_put_to_rest(resting):

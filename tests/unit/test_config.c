@@ -61,8 +61,8 @@ static void values_are_parsed(void **state)
 static void wrong_values_are_named(void **state)
 {
     (void)state;
-    assert_error("pool", "", "pool: \"\" is not a whole number; give a whole number from 1 to 256");
-    assert_error("pool", "0", "too small");
+    assert_error("pool", "", "pool: \"\" is not a whole number; give a whole number from 0 to 256");
+    assert_error("concurrency", "1025", "too large");
     assert_error("pool", "257", "too large");
     assert_error("pool", "-1", "not a whole number");
     assert_error("pool", "+4", "not a whole number");
