@@ -81,6 +81,7 @@ static int front_command_main(const struct command *self, int argc, char **argv)
     if (isolation == NULL)
         return command_fail(self, EXIT_STATUS_FAILED, &err);
     options_init_log(&config, "front");
+    setenv("UV_USE_IO_URING", "0", 1); /* libuv sets a ring up before the seccomp filter refuses to use it, and then aborts */
     prctl(PR_SET_NAME, "hatchery-front"); /* started through /proc/self/exe, it would be called "exe" */
     int status = front_main(&config, isolation, fds[OPTION_LISTEN_FD], fds[OPTION_CHANNEL_FD]);
     config_free(&config);
