@@ -612,14 +612,14 @@ int cgroup_read(const struct cgroup *cgroup, struct cgroup_usage *usage)
 bool cgroup_rearm(const struct cgroup *cgroup)
 {
     char text[2048];
-    if (cgroup->spent || cgroup->tree->version == 2) /* a group is one folder there, and most of its counters cannot be set back */
+    if (cgroup->spent)
         return false;
     slurp(cgroup, MEMORY_EVENTS, text, sizeof text);
-    if (text[0] == '\0' || keyed(text, "oom_kill") != 0 || number(cgroup, MEMORY_FAILURES) != 0 ||
-        number(cgroup, PIDS_PEAK) > CGROUP_OWN_PROCESSES + 1 /* a program of one thread */ ||
+    if (text[0] == '\0' || keyed(text, "oom_kill") != 0 || keyed(text, "max") != 0 /* v2 */ ||
+        number(cgroup, MEMORY_FAILURES) != 0 /* v1 */ || number(cgroup, PIDS_PEAK) > CGROUP_OWN_PROCESSES + 1 /* a program of one thread */ ||
         keyed(slurp(cgroup, PIDS_EVENTS, text, sizeof text), "max") != 0)
         return false;
-    return cgroup_reset_peak(cgroup);
+    return cgroup_reset_peak(cgroup); /* v2: from Linux 6.12 */
 }
 
 bool cgroup_reset_peak(const struct cgroup *cgroup)
