@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 /* A sandbox's life. Slots are used again and again; every sandbox in one is new. */
 enum slot_state {
@@ -148,6 +149,14 @@ struct broker {
  * WATCH_SLOT_INIT on, the low bits of the generation (of the nest, for its init), against stale events. */
 enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_MAKER, WATCH_MAKER_PID, WATCH_MAKER_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB, WATCH_SLOT_COLLECTOR };
 
+/* Closes a descriptor where there is one; *fd becomes -1. */
+static inline void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 uint64_t now_ns(void);
 int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot);
 int broker_watch_maker(struct broker *broker, int fd, enum watch what, const struct environment *env, pid_t pid);
@@ -183,11 +192,16 @@ void supply_look(struct broker *broker, struct environment *env, uint64_t now);
 uint64_t supply_rest_at(const struct broker *broker, const struct environment *env); /* when it may be put to rest; 0: never */
 bool supply_is_idle(const struct environment *env); /* nothing of it runs, is ready or is being made */
 
-/* slot.c */
+/* slot_make.c */
 void slot_make(struct broker *broker, struct slot *slot);
 void slot_nest_made(struct broker *broker, struct environment *env, struct message *message);
 void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message);
 void slot_program_says(struct broker *broker, struct slot *slot);
+void slot_make_failed(struct broker *broker, struct slot *slot, int error, const char *what); /* an errno, and of which step */
+
+/* slot.c */
+void slot_kill_all(struct slot *slot);
+void slot_close_ends(struct slot *slot); /* of job, output, error and report, as far as the client does not have them */
 void slot_program_ended(struct broker *broker, struct slot *slot);
 void slot_out_of_memory(struct broker *broker, struct slot *slot);
 void slot_init_ended(struct broker *broker, struct slot *slot);

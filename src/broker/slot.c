@@ -1,7 +1,7 @@
-/* slot.c: a sandbox's life in the broker: made ahead of time, handed to the client, judged, destroyed, made anew.
+/* slot.c: a sandbox's life in the broker, from the moment it is ready: run, judged, cleared away.
  *
  * The verdict is the kernel's: the program is our own child, so its wait status, its cgroup's counters and our clock
- * say how it ended. Nothing that the program writes is looked at, but the one status before it has seen user code. */
+ * say how it ended. Nothing that the program writes is looked at. */
 #include "broker/core.h"
 #include "broker/process.h"
 #include "common/log.h"
@@ -17,12 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAKING_BACKOFF_STEPS = 7 };
-#define MAKING_BACKOFF_NS 25000000ULL
 enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
-#define MAKING_DEADLINE_NS 10000000000ULL
-#define DYING_DEADLINE_NS 5000000000ULL
+#define DYING_DEADLINE_NS 10000000000ULL
 #define LAST_WORDS_NS 5000000ULL
 #define LAST_BREATH_NS 20000000ULL
 #define CPU_POLL_MIN_NS 1000000ULL
@@ -37,290 +34,17 @@ static struct slot *slot_named(struct broker *broker, const struct message_head 
     return slot->generation == head->generation ? slot : NULL;
 }
 
-/* The same in a message of a maker, who knows its environment's slots only. */
-static struct slot *slot_in(struct environment *env, const struct message_head *head)
-{
-    if (head->slot >= env->slot_count)
-        return NULL;
-    struct slot *slot = &env->slots[head->slot];
-    return slot->generation == head->generation ? slot : NULL;
-}
-
-static struct message_head head_for_maker(const struct slot *slot, enum message_type type)
-{
-    return (struct message_head){.type = type, .slot = slot->place, .generation = slot->generation};
-}
-
 static struct message_head head_of(const struct slot *slot, enum message_type type)
 {
     return (struct message_head){.type = type, .slot = slot->index, .generation = slot->generation};
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-static void close_ends(struct slot *slot)
+void slot_close_ends(struct slot *slot)
 {
     close_fd(&slot->job);
     close_fd(&slot->out);
     close_fd(&slot->err);
     close_fd(&slot->report);
-}
-
-/* --- making --------------------------------------------------------------------------------------------------- */
-
-static int announce(struct slot *slot)
-{
-    struct message_slot_add add = {.head = head_for_maker(slot, MESSAGE_SLOT_ADD),
-                                   .procs_count = (uint32_t)slot->cgroup.procs_count};
-    if (channel_send(slot->environment->zygote.channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
-        return -1;
-    slot->announced = true;
-    return 0;
-}
-
-static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error *err)
-{
-    const struct config_environment *config = slot->environment->config;
-    if (slot->has_cgroup)
-        return 0;
-    const struct cgroup_limits limits = {.memory = (uint64_t)config->limit_memory,
-                                         .processes = (uint32_t)config->limit_processes,
-                                         .cpus = config->limit_cpus};
-    if (cgroup_create(&broker->cgroups, slot->index, &limits, &slot->cgroup, err) != 0)
-        return -1;
-    slot->has_cgroup = true;
-    slot->announced = false;
-    if (slot->cgroup.oom_event >= 0 && broker_watch(broker, slot->cgroup.oom_event, EPOLLIN, WATCH_SLOT_OOM, slot) != 0)
-        return error_set(err, errno, "epoll_ctl");
-    return 0;
-}
-
-/* A sandbox could not be made. Before the environment's first one ever was, the machine lacks something: the service does not
- * start. Later it is a passing want of memory or processes: it is tried again, less and less often. */
-static void make_failed(struct broker *broker, struct slot *slot, int error, const char *what)
-{
-    log_event(LOG_ERROR, "sandbox.failed", LOG_I("slot", slot->index), LOG_S("step", what),
-              LOG_S("error", strerror(error)));
-    struct environment *env = slot->environment;
-    if (!env->served_once) {
-        struct error err;
-        error_set(&err, error, "sandbox: the step \"%s\" failed; `hatchery doctor` tells what this machine lacks", what);
-        broker_fail(broker, &err);
-        return;
-    }
-    if (env->making_failures < MAKING_BACKOFF_STEPS)
-        env->making_failures++;
-    env->fill_at = env->make_again_at = now_ns() + (MAKING_BACKOFF_NS << env->making_failures);
-}
-
-/* Memory for the run's own report, charged to whoever writes it: the run. */
-static int make_report(void)
-{
-    const int fd = memfd_create("report", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd >= 0 && (ftruncate(fd, sizeof(struct report)) != 0 ||
-                    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static int make_pipes(struct slot *slot, int theirs[3])
-{
-    int job[2], out[2], err[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) != 0)
-        return -1;
-    slot->job = job[0];
-    theirs[0] = job[1];
-    theirs[1] = theirs[2] = -1;
-    if (pipe2(out, O_CLOEXEC) != 0)
-        return -1;
-    slot->out = out[0];
-    theirs[1] = out[1];
-    if (pipe2(err, O_CLOEXEC) != 0)
-        return -1;
-    slot->err = err[0];
-    theirs[2] = err[1];
-    slot->report = make_report();
-    if (slot->report < 0)
-        return -1;
-    /* The program owns its streams, so that it can open /dev/stdout. */
-    const uid_t uid = environment_program_id(&slot->environment->plan, slot->place);
-    if (fchown(theirs[1], uid, uid) != 0 || fchown(theirs[2], uid, uid) != 0)
-        return -1;
-    /* Ours non-blocking, the program's not: it is what python3 main.py would have. */
-    return fcntl(slot->job, F_SETFL, O_NONBLOCK) | fcntl(slot->out, F_SETFL, O_NONBLOCK) |
-           fcntl(slot->err, F_SETFL, O_NONBLOCK);
-}
-
-static void kill_all(struct slot *slot);
-
-/* Asks for a program in the slot's nest. */
-static void fork_program(struct broker *broker, struct slot *slot)
-{
-    int theirs[3] = {-1, -1, -1};
-    struct message_program_fork fork_program = {.head = head_for_maker(slot, MESSAGE_PROGRAM_FORK)};
-    bool sent = false;
-    if (make_pipes(slot, theirs) == 0 && broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
-        const int fds[5] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2], slot->report};
-        sent = (slot->announced || announce(slot) == 0) && /* the zygote may be another one than it was */
-               channel_send(slot->environment->zygote.channel, &fork_program, sizeof fork_program, fds, 5) == 0;
-    }
-    int error = errno;
-    for (int i = 0; i < 3; i++)
-        close_fd(&theirs[i]);
-    slot->state = SLOT_FORKING;
-    slot->zygote = slot->environment->zygote_serial;
-    slot->fork_pending = sent;
-    if (!sent) {
-        make_failed(broker, slot, error, "descriptors of a sandbox");
-        slot_abandon(broker, slot);
-    }
-}
-
-void slot_make(struct broker *broker, struct slot *slot)
-{
-    struct error err;
-    slot->generation = ++broker->generation;
-    slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = slot->unwanted = slot->collecting = slot->last_words = false;
-    slot->kill_reason = slot->oom_checks = 0;
-    slot->memory_limit = (uint64_t)slot->environment->config->limit_memory;
-    slot->setup_ns = slot->started_at = slot->ended_at = 0;
-    slot->made_at = now_ns();
-    slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
-    if (prepare_cgroup(broker, slot, &err) != 0) {
-        if (!slot->environment->served_once)
-            broker_fail(broker, &err);
-        else
-            make_failed(broker, slot, err.code, err.text);
-        slot->deadline = 0;
-        return;
-    }
-    if (!slot->announced && announce(slot) != 0) {
-        environment_lose(broker, slot->environment, "its channel broke");
-        return;
-    }
-    if (slot->init != 0) { /* the nest of the run before, which left nothing in it */
-        fork_program(broker, slot);
-        return;
-    }
-    struct message_nest_make make_nest = {.head = head_for_maker(slot, MESSAGE_NEST_MAKE)};
-    if (channel_send(slot->environment->incubator.channel, &make_nest, sizeof make_nest, NULL, 0) != 0) {
-        environment_lose(broker, slot->environment, "its channel broke");
-        return;
-    }
-    slot->nest = slot->generation;
-    slot->nest_spent = false;
-    slot->state = SLOT_NESTING;
-    slot->nest_pending = true;
-}
-
-void slot_nest_made(struct broker *broker, struct environment *env, struct message *message)
-{
-    const struct message_nest_made *made = &message->nest_made;
-    struct slot *slot = slot_in(env, &message->head);
-    if (slot == NULL || !slot->nest_pending || (made->pid > 0) != (message->fd_count == 1)) {
-        environment_lose(broker, env, "the incubator broke the protocol");
-        return;
-    }
-    slot->nest_pending = false;
-    if (made->pid <= 0 && slot->state != SLOT_NESTING) {
-        slot_init_ended(broker, slot); /* abandoned meanwhile, and waited for this answer */
-        return;
-    }
-    if (made->pid <= 0) {
-        char what[sizeof made->what];
-        memcpy(what, made->what, sizeof what);
-        what[sizeof what - 1] = '\0';
-        slot->state = SLOT_FREE;
-        make_failed(broker, slot, made->error, what);
-        return;
-    }
-    slot->init = made->pid;
-    slot->init_pidfd = message->fds[0];
-    message->fds[0] = -1;
-    if (slot->state != SLOT_NESTING) { /* abandoned meanwhile */
-        if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) != 0) {
-            process_end(&slot->init, &slot->init_pidfd);
-            slot_init_ended(broker, slot);
-        }
-        kill_all(slot);
-        return;
-    }
-    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) != 0) {
-        make_failed(broker, slot, errno, "descriptors of a sandbox");
-        slot_abandon(broker, slot);
-        return;
-    }
-    fork_program(broker, slot);
-}
-
-void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message)
-{
-    const struct message_program_forked *forked = &message->program_forked;
-    struct slot *slot = slot_in(env, &message->head);
-    if (slot == NULL || message->fd_count != 0) {
-        environment_lose(broker, env, "the zygote broke the protocol");
-        return;
-    }
-    slot->fork_pending = false;
-    environment_answered(env);
-    if (forked->pid > 0) {
-        slot->program = forked->pid;
-        slot->program_pidfd = (int)syscall(SYS_pidfd_open, forked->pid, 0);
-        if (slot->program_pidfd < 0 || broker_watch(broker, slot->program_pidfd, EPOLLIN, WATCH_SLOT_PROGRAM, slot) != 0) {
-            make_failed(broker, slot, errno, "pidfd of a program");
-            slot_abandon(broker, slot);
-        }
-    } else if (slot->state == SLOT_FORKING) {
-        make_failed(broker, slot, forked->error, "fork of the zygote");
-        slot_abandon(broker, slot);
-    } else if (slot->init == 0) {
-        slot_init_ended(broker, slot); /* abandoned meanwhile, and waited for this answer */
-    }
-}
-
-static void hand_over(struct broker *broker, struct slot *slot)
-{
-    epoll_ctl(broker->epoll, EPOLL_CTL_DEL, slot->job, NULL);
-    slot->ready_at = now_ns();
-    slot->setup_ns = slot->ready_at - slot->made_at;
-    slot->state = SLOT_READY;
-    slot->deadline = 0;
-    slot->ready_unsent = true;
-    slot->environment->served_once = true;
-    slot->environment->making_failures = 0;
-    cgroup_reset_peak(&slot->cgroup);
-    /* The other counters have not moved in this group: cgroup_rearm() saw to it. */
-    slot->before = (struct cgroup_usage){0};
-    cgroup_read_cpu(&slot->cgroup, &slot->before);
-    supply_became_ready(broker, slot);
-    client_flush(broker);
-}
-
-/* The one status that comes out of a sandbox: trusted code wrote it, before any user code. */
-void slot_program_says(struct broker *broker, struct slot *slot)
-{
-    struct program_status status;
-    ssize_t n = recv(slot->job, &status, sizeof status, MSG_DONTWAIT);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n == (ssize_t)sizeof status && status.magic == JOB_MAGIC && status.error == 0) {
-        hand_over(broker, slot);
-        return;
-    }
-    if (n == (ssize_t)sizeof status && status.magic == JOB_MAGIC) {
-        status.what[sizeof status.what - 1] = '\0';
-        make_failed(broker, slot, status.error, status.what);
-    } else {
-        make_failed(broker, slot, EIO, "the program ended before it was sealed");
-    }
-    slot_abandon(broker, slot);
 }
 
 /* --- running --------------------------------------------------------------------------------------------------- */
@@ -339,7 +63,7 @@ static void bury(struct slot *slot)
 
 /* The init's death is everybody's. A crowd dies faster with its cgroup's help; for a few processes that is not worth the
  * kernel's lock on all cgroups, which whoever moves between them may hold for milliseconds. */
-static void kill_all(struct slot *slot)
+void slot_kill_all(struct slot *slot)
 {
     bury(slot);
     slot->nest_spent = true;
@@ -453,7 +177,7 @@ static void end_run(struct broker *broker, struct slot *slot, enum run_outcome r
                        syscall(SYS_pidfd_send_signal, slot->program_pidfd, DUMP_SIGNAL, NULL, 0) == 0;
     slot->deadline = slot->ended_at + (slot->last_words ? LAST_WORDS_NS : DYING_DEADLINE_NS);
     if (!slot->last_words)
-        kill_all(slot);
+        slot_kill_all(slot);
 }
 
 void slot_kill_run(struct broker *broker, const struct message_run_kill *kill)
@@ -515,7 +239,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
     if (slot->state == SLOT_RUNNING && slot->last_words) {
         slot->last_words = false;
         slot->deadline = now + DYING_DEADLINE_NS;
-        kill_all(slot);
+        slot_kill_all(slot);
     } else if (slot->state == SLOT_READY && slot->preparing) {
         refuse(broker, slot, RUN_FAILED);
     } else if (slot->state == SLOT_DYING && slot->collector != 0 && slot->init == 0) {
@@ -525,7 +249,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
     } else if (slot->state == SLOT_NESTING || (slot->state == SLOT_FORKING && slot->program == 0)) {
         environment_lose(broker, slot->environment, "it did not make a sandbox in time");
     } else if (slot->state == SLOT_FORKING) {
-        make_failed(broker, slot, ETIMEDOUT, "the program did not become ready in time");
+        slot_make_failed(broker, slot, ETIMEDOUT, "the program did not become ready in time");
         slot_abandon(broker, slot);
     } else if (slot->state == SLOT_DYING && !slot->nest_spent) {
         bury(slot);
@@ -533,7 +257,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
             recycle(broker, slot);
         } else {
             slot->deadline = now + DYING_DEADLINE_NS;
-            kill_all(slot);
+            slot_kill_all(slot);
         }
     } else if (slot->state == SLOT_DYING || slot->state == SLOT_RUNNING) {
         /* SIGKILL was sent and something still lives: the kernel holds it. Not ours to wait for. */
@@ -543,7 +267,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
             slot->verdict_unsent = true;
             slot->started = false;
         }
-        close_ends(slot);
+        slot_close_ends(slot);
         slot->state = SLOT_QUARANTINED;
         slot->deadline = 0;
         client_flush(broker);
@@ -604,7 +328,7 @@ static void judge(struct broker *broker, struct slot *slot)
 /* Nothing of the run is left: the slot is free for another. */
 static void release(struct slot *slot)
 {
-    close_ends(slot);
+    slot_close_ends(slot);
     slot->deadline = 0;
     slot->ready_unsent = slot->unwanted_unsent = false;
     if (cgroup_population(&slot->cgroup) != 0) {
@@ -675,7 +399,7 @@ void slot_program_ended(struct broker *broker, struct slot *slot)
         if (alone && !slot->collects)
             judge(broker, slot);
         if (!keep)
-            kill_all(slot);
+            slot_kill_all(slot);
         supply_run_ended(slot->environment, now_ns());
     }
     if (slot->init == 0 && slot->state == SLOT_DYING)
@@ -723,8 +447,8 @@ void slot_abandon(struct broker *broker, struct slot *slot)
         return;
     slot->ready_unsent = false;
     slot->deadline = now_ns() + DYING_DEADLINE_NS;
-    close_ends(slot);
-    kill_all(slot);
+    slot_close_ends(slot);
+    slot_kill_all(slot);
     slot->state = SLOT_DYING;
     if (slot->init == 0)
         slot_init_ended(broker, slot);
@@ -750,18 +474,18 @@ void slots_forget_makers(struct broker *broker, struct environment *env)
             slot_init_ended(broker, slot); /* it waited for an answer that nobody gives any more */
         } else if (slot->state == SLOT_DYING && nest_kept) {
             slot->deadline = now_ns() + DYING_DEADLINE_NS;
-            kill_all(slot);
+            slot_kill_all(slot);
         }
     }
 }
 
 void slot_destroy(struct broker *broker, struct slot *slot)
 {
-    kill_all(slot);
+    slot_kill_all(slot);
     collector_end(slot);
     process_end(&slot->program, &slot->program_pidfd);
     process_end(&slot->init, &slot->init_pidfd);
-    close_ends(slot);
+    slot_close_ends(slot);
     if (slot->has_cgroup)
         cgroup_destroy(&slot->cgroup);
     slot->has_cgroup = false;
