@@ -6,6 +6,7 @@
  * needed for `pool-idle` is dropped. */
 #include "broker/core.h"
 
+#include <sched.h>
 #include <string.h>
 
 enum { MAKING_MAX = 8, SMOOTHING = 8, REST_IDLE_TIMES = 10 /* pool-idle, until an environment is put to rest */ };
@@ -103,6 +104,18 @@ static void note_need(struct environment *env, uint64_t now)
 
 /* --- making ---------------------------------------------------------------------------------------------------------- */
 
+/* While nobody waits, one core is left to what runs. */
+static uint32_t making_at_a_time(const struct environment *env, uint32_t ready)
+{
+    static uint32_t beside;
+    if (beside == 0) {
+        cpu_set_t cores;
+        const int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+        beside = count > 2 ? (uint32_t)count - 1 : 1;
+    }
+    return ready == 0 || env->supply.waiting > 0 || beside > MAKING_MAX ? MAKING_MAX : beside;
+}
+
 void supply_fill(struct broker *broker, struct environment *env)
 {
     uint32_t making = 0;
@@ -119,7 +132,7 @@ void supply_fill(struct broker *broker, struct environment *env)
     const uint64_t enough = wanted(broker, env, now) + env->supply.waiting;
     const uint32_t ready = count_fresh(env);
     struct slot *slot;
-    while (ready + making < enough && making < MAKING_MAX && env->warm && !broker->failed && (slot = free_slot(env)) != NULL) {
+    while (ready + making < enough && making < making_at_a_time(env, ready) && env->warm && !broker->failed && (slot = free_slot(env)) != NULL) {
         slot_make(broker, slot);
         making++;
     }
@@ -196,8 +209,7 @@ void supply_became_ready(struct broker *broker, struct slot *slot)
         look_later(broker, env, slot->ready_at);
     supply->making_ns = supply->making_ns == 0 ? slot->setup_ns : supply->making_ns - supply->making_ns / SMOOTHING + slot->setup_ns / SMOOTHING;
     drop_stale(env);
-    if (supply->waiting > 0) /* as many as can be made at a time may not have been enough */
-        supply_fill(broker, env);
+    supply_fill(broker, env); /* as many as can be made at a time may not have been enough */
 }
 
 /* --- dropping -------------------------------------------------------------------------------------------------------- */
