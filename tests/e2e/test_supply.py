@@ -87,5 +87,5 @@ def test_clients_that_go_away_leave_nothing_behind(make_service):
 def test_settings():
     done = command("serve", "--pool=8", "--pool-max=4", "--check-config")
     assert done.returncode == 2 and "pool-max: 4 is less than pool (8)" in done.stderr.decode()
-    done = command("serve", "--concurrency=1024", "--pool-max=1024")
+    done = command("serve", "--listen=127.0.0.1:0", "--concurrency=1024", "--pool-max=1024")
     assert done.returncode == 1 and "3072" in done.stderr.decode()
