@@ -130,7 +130,7 @@ def main():
         elif not first.stdout and not first.stderr and first.status == 0 and b"# silent" not in code and name not in SILENT:
             bad += 1
             print(f"{name}: says nothing at all (add `# silent` if it must)")
-        elif re.search(rb"0x[0-9a-f]{6,}|/work|pyenv|/tmp/fidelity", first.stdout + first.stderr):
+        elif re.search(rb"0x[0-9a-f]{6,}|/home/|pyenv|/tmp/fidelity", first.stdout + first.stderr):
             bad += 1
             print(f"{name}: prints an address or a path\n  {first}")
     print(f"{len(chosen)} programs, {bad} bad")
