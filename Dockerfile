@@ -32,7 +32,7 @@ FROM debian:trixie-slim AS hatchery
 LABEL org.opencontainers.image.title="hatchery" \
       org.opencontainers.image.description="Runs Python code over HTTP, each program in a fresh warm sandbox" \
       org.opencontainers.image.licenses="MIT"
-RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+RUN apt-get -o Acquire::Retries=3 update && DEBIAN_FRONTEND=noninteractive apt-get install -o Acquire::Retries=3 -y --no-install-recommends \
         python3 libuv1t64 libjansson4 libseccomp2 libsodium23 libllhttp9.2 zlib1g tzdata media-types \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*
 COPY --from=build /out/ /
@@ -44,7 +44,7 @@ ENTRYPOINT ["hatchery"]
 CMD ["serve"]
 
 FROM hatchery AS data
-RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+RUN apt-get -o Acquire::Retries=3 update && DEBIAN_FRONTEND=noninteractive apt-get install -o Acquire::Retries=3 -y --no-install-recommends \
         python3-numpy python3-pandas python3-matplotlib \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*
 

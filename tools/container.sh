@@ -52,7 +52,7 @@ make_base() {
     if [ ! -f "$base" ]; then
         echo "Making the base image: $suite"
         # shellcheck disable=SC2016 # $1 is the hook's
-        mmdebstrap --quiet --variant=minbase --include=ca-certificates \
+        mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=minbase --include=ca-certificates \
             --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
             --dpkgopt='path-exclude=/usr/share/locale/*' \
             --customize-hook='if [ -d /usr/local/share/ca-certificates ]; then

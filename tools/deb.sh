@@ -61,7 +61,7 @@ trap 'rm -rf "$work" "$bare"' EXIT
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 echo "Installing it in a bare root of $suite"
 # shellcheck disable=SC2016 # the hooks' own variables
-mmdebstrap --quiet --variant=minbase --include=python3 --customize-hook="copy-in $package /" \
+mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=minbase --include=python3 --customize-hook="copy-in $package /" \
     --customize-hook='chroot "$1" apt-get install -qq -y --no-install-recommends /'"$(basename "$package")"' >/dev/null' \
     "$suite" "$bare" </dev/null >"$build/deb-root.log" 2>&1 || { tail -n 20 "$build/deb-root.log" >&2; exit 1; }
 unshare --mount sh -eu -c '

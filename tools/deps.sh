@@ -116,6 +116,6 @@ if [ -n "$as_root" ] && ! command -v sudo >/dev/null 2>&1; then
     exit 1
 fi
 echo "Installing packages:$missing"
-$as_root apt-get -q update
+$as_root apt-get -q -o Acquire::Retries=3 update
 # shellcheck disable=SC2046,SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $(choose $missing)
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 --no-install-recommends install $(choose $missing)

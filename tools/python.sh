@@ -17,7 +17,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 work=$folder.new
 $as_root rm -rf "$work"
-$as_root mmdebstrap --quiet --variant=extract --include="$package" "$suite" "$work"
+$as_root mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=extract --include="$package" "$suite" "$work"
 $as_root chmod 755 "$work"
 # The program loader and the libraries are those beside it, not the machine's.
 loader=$(cd "$work" && ls -d usr/lib64/ld-linux-*.so.* usr/lib/ld-linux-*.so.* 2>/dev/null | head -n 1)

@@ -27,7 +27,7 @@ mkdir -p "$vm"
 # Everything goes through a temporary name: what is there is complete.
 if [ ! -f "$kernel" ]; then
     echo "Fetching the kernel of $suite"
-    $as_root mmdebstrap --quiet --variant=extract --include=linux-image-cloud-amd64 \
+    $as_root mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=extract --include=linux-image-cloud-amd64 \
         --extract-hook="install -m 644 \"\$1\"/boot/vmlinuz-* '$kernel.new'" \
         --format=null "$suite" - </dev/null
     mv "$kernel.new" "$kernel"
@@ -37,7 +37,7 @@ if [ ! -f "$root" ]; then
     packages="python3,python3-venv,python3-pytest,python3-pytest-timeout,python3-httpx,python3-requests,python3-jsonschema"
     packages="$packages,libuv1,libjansson4,libseccomp2,libsodium23,zlib1g,iproute2,mount,curl,tzdata"
     # shellcheck disable=SC2016 # $1 is the hook's
-    $as_root env CPIO="$root.new" mmdebstrap --quiet --variant=minbase --include="$packages" \
+    $as_root env CPIO="$root.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=minbase --include="$packages" \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --customize-hook='cd "$1" && find . -xdev -path ./var/lib/apt/lists -prune -o -path ./var/cache/apt -prune -o -print0 |
