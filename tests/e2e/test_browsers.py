@@ -135,8 +135,11 @@ class TestLogs:
     def test_trace_of_a_run(self, service):
         trace = "0af7651916cd43dd8448eb211c80319c"
         run(service, X_Request_Id="traced", traceparent=f"00-{trace}-b7ad6b7169203331-00")
-        text = next(text for text in service.log_text().splitlines() if "run.ended id=traced" in text)
-        assert f"trace={trace}" in text
+
+        def ended():  # told after the answer
+            return next((text for text in service.log_text().splitlines() if "run.ended id=traced" in text), None)
+
+        assert f"trace={trace}" in wait_for(ended, 20, "the run's line")
 
     def test_none_by_default(self, service):
         ask(service, X_Request_Id="unlogged")
