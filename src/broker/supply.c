@@ -11,7 +11,6 @@
 
 enum { MAKING_MAX = 8, SMOOTHING = 8, REST_IDLE_TIMES = 10 /* pool-idle, until an environment is put to rest */ };
 #define FILL_DELAY_NS 1500000ULL
-#define ANSWER_NS 200000ULL
 #define MOMENT_MIN_NS 5000000ULL
 #define MOMENT_MAX_NS 1000000000ULL
 #define HOLDS_GUESS (4ULL << 20) /* bytes of a ready sandbox, before one was looked at */
@@ -161,7 +160,9 @@ void supply_run_waits(struct broker *broker, struct environment *env, uint32_t w
     supply_fill(broker, env);
 }
 
-/* Most runs are over within a millisecond: making the next sandbox meanwhile would only take the core from them. */
+/* Most runs are over within a millisecond, and so are their answers: making the next sandbox and clearing away the last one
+ * meanwhile would only take the core from them. Both wait a moment, and then come for several runs at once. Whoever finds no
+ * sandbox ready does not wait for it: supply_run_waits(). */
 void supply_run_started(struct broker *broker, struct environment *env, uint64_t now)
 {
     env->supply.used_at = now;
@@ -175,11 +176,10 @@ void supply_run_started(struct broker *broker, struct environment *env, uint64_t
         env->fill_at = now + FILL_DELAY_NS;
 }
 
-/* The answer goes first: it takes about this long, and clearing away and making would take a core from it. */
 void supply_run_ended(struct environment *env, uint64_t now)
 {
-    if (env->fill_at == 0 || env->fill_at > now + ANSWER_NS)
-        env->fill_at = now + ANSWER_NS;
+    if (env->fill_at == 0)
+        env->fill_at = now + FILL_DELAY_NS;
 }
 
 /* What an earlier zygote has forked is used as long as it is all there is: one is dropped for each new one. */

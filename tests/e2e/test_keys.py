@@ -58,7 +58,8 @@ def test_new_key(make_keyed):
     assert command("key", "new", "alice").stdout != printed.stdout
     service = make_keyed(entry + "\n")
     assert ask(service, key).json()["output"] == "1\n"
-    assert "key=alice" in service.log_text() and key not in service.log_text()
+    wait_for(lambda: "key=alice" in service.log_text(), 20, "the run's line")
+    assert key not in service.log_text()
 
 
 @pytest.mark.parametrize("arguments", [[], ["new"], ["old", "x"], ["new", "a b"], ["new", "x" * 33], ["new", "a", "b"]])
