@@ -107,10 +107,14 @@ def kernel_log():
     fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
     try:
         while True:
-            line = os.read(fd, 8192).decode(errors="replace")
-            if re.search(r"BUG:|Oops|general protection fault[,:] 0|KASAN|KCSAN|WARNING: CPU|use-after-free|refcount_t|hung_task|stack segment", line):
+            try:
+                line = os.read(fd, 8192).decode(errors="replace")
+            except BrokenPipeError:  # lines were overwritten before they were read
+                continue
+            # A program's own faults are told, too ("traps: python3[17] trap stack segment"); the kernel's name an error code.
+            if re.search(r"BUG:|Oops|(general protection fault|stack segment)[,:] 0|KASAN|KCSAN|WARNING: CPU|use-after-free|refcount_t|hung_task", line):
                 found.append(line)
-    except (BlockingIOError, OSError):
+    except BlockingIOError:
         return found
     finally:
         os.close(fd)
@@ -136,4 +140,4 @@ def test_krn_18_fuzzer(target):
                 assert answer["status"] in ("ok", "error", "signal", "timeout", "memory_limit", "output_limit"), answer
             assert execute(target, "print(6 * 7)", 20)["output"] == "42\n"
             target.auditor.check()
-    assert kernel_log() == before
+    assert not set(kernel_log()) - set(before)
