@@ -279,7 +279,7 @@ class Auditor:
         owners = Counter(uid for box in now["sandboxes"].values() for uid in set(box.values()))  # nests that wait have ids, too
         if any(count > 1 for count in owners.values()) or 0 in owners:
             wrong.append(f"I8 ids: {boxes}")
-        for event in ("sandbox.quarantined", "environment.lost", "environment.failed", "front.failed", "cgroup.stays"):
+        for event in ("sandbox.failed", "sandbox.quarantined", "environment.lost", "environment.failed", "front.failed", "cgroup.stays"):
             if now["said"][event] > self.told[event]:
                 wrong.append(f"I8 the log tells of {event}")
         if now["said"]["run.ended"] != self.requests:

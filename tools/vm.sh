@@ -13,9 +13,11 @@ suite=${VM_SUITE:-bookworm}
 seconds=${VM_TIMEOUT:-1800}
 # The root file system is of the suite whose libraries the binary was linked with: this machine's.
 own=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+packages="python3,python3-venv,python3-pytest,python3-pytest-timeout,python3-httpx,python3-requests,python3-jsonschema"
+packages="$packages,libuv1,libjansson4,libseccomp2,libsodium23,zlib1g,iproute2,mount,curl,tzdata,uidmap,util-linux"
 vm=$PWD/$build/vm
 kernel=$vm/vmlinuz-$suite
-root=$vm/root-$own.cpio
+root=$vm/root-$own-$(echo "$packages" | cksum | cut -d" " -f1).cpio # another list, another root
 log=$vm/log-$suite
 
 as_root=""
@@ -34,8 +36,6 @@ if [ ! -f "$kernel" ]; then
 fi
 if [ ! -f "$root" ]; then
     echo "Making a root file system of $own"
-    packages="python3,python3-venv,python3-pytest,python3-pytest-timeout,python3-httpx,python3-requests,python3-jsonschema"
-    packages="$packages,libuv1,libjansson4,libseccomp2,libsodium23,zlib1g,iproute2,mount,curl,tzdata"
     # shellcheck disable=SC2016 # $1 is the hook's
     $as_root env CPIO="$root.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=minbase --include="$packages" \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \

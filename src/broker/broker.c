@@ -293,10 +293,10 @@ static int plan_environments(struct broker *broker, struct error *err)
 static int prepare(struct broker *broker, struct error *err)
 {
     sigset_t set;
-    if (geteuid() != 0)
-        return error_set(err, 0, "needs root to make sandboxes (namespaces, cgroups, user ids); start it with sudo");
     if (inner_root(broker->config, err) != 0)
         return -1;
+    if (geteuid() != 0)
+        return error_set(err, 0, "needs root to make sandboxes (namespaces, cgroups, user ids); start it with sudo, or as this user with --rootless true");
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return error_set(err, errno, "prctl");
     signal(SIGPIPE, SIG_IGN);

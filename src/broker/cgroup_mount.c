@@ -50,10 +50,11 @@ int cgroup_mount_fresh(struct error *err)
     int count = hierarchies(found, err);
     if (count < 0)
         return -1;
-    if (count == 1 && found[0][0] == '\0')
-        return mount("cgroup2", CGROUP_MOUNT, "cgroup2", FLAGS, NULL) == 0 ? 0 : error_set(err, errno, "cgroup: cannot mount the hierarchy");
+    /* Also below a v2 hierarchy: the kernel refuses to mount a file system on a root of its own. */
     if (mount("tmpfs", CGROUP_MOUNT, "tmpfs", FLAGS, "size=64k,mode=0755") != 0)
         return error_set(err, errno, "cgroup: cannot mount on " CGROUP_MOUNT);
+    if (count == 1 && found[0][0] == '\0')
+        return mount("cgroup2", CGROUP_MOUNT, "cgroup2", FLAGS, NULL) == 0 ? 0 : error_set(err, errno, "cgroup: cannot mount the hierarchy");
     for (int i = 0; i < count; i++)
         if (found[i][0] != '\0' && mount_v1(found[i], err) != 0) /* without the empty one of hybrid hosts */
             return -1;

@@ -238,6 +238,8 @@ static int keep_capabilities(void)
 /* What every fork of the broker does that becomes a maker. */
 static void leave_broker(void)
 {
+    /* The files in /proc of who is not dumpable belong to the machine's root, and a plain user's service could not map ids. */
+    prctl(PR_SET_DUMPABLE, 1);
     const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (score >= 0) { /* when the machine is out of memory, runs go before the service */
         if (write(score, "500", 3) < 0)

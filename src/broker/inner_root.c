@@ -1,18 +1,23 @@
-/* inner_root.c: see inner_root.h. Runs once, at the start, as a container's root; trusts the container's maker.
+/* inner_root.c: see inner_root.h. Runs once, at the start, as a container's root or as a plain user; trusts whoever made the
+ * container or the account.
  *
  * A user namespace may be made by anybody, but only a process outside of it may map more than one id into it: a child
- * stays behind for that. Root is mapped to root, so that what belongs to the container's root, its cgroups above all,
- * belongs to us; mapping root needs CAP_SETFCAP (Linux 5.12). Nobody else of the container is mapped, so our
- * capabilities, which count in the namespace alone, do not reach other users' files. */
+ * stays behind for that. Root is mapped to who we are, so that what belongs to us, the cgroups above all, belongs to root
+ * inside. A container's root writes the map itself, which needs CAP_SETFCAP for root's id (Linux 5.12); a plain user has
+ * newuidmap(1) do it. Nobody else is mapped but ids that nobody has, so our capabilities, which count in the namespace
+ * alone, do not reach other users' files. */
 #include "broker/inner_root.h"
 #include "broker/cgroup.h"
+#include "broker/subordinate_ids.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -46,8 +51,7 @@ static int check_capabilities(struct error *err)
     return 0;
 }
 
-/* Runs in the child that stays outside. 0, or an errno. */
-static int map_ids(pid_t pid, const struct config *config)
+static int map_as_root(pid_t pid, const struct config *config, struct error *err)
 {
     static const char *const files[] = {"gid_map", "uid_map"};
     char path[64], map[128];
@@ -56,36 +60,65 @@ static int map_ids(pid_t pid, const struct config *config)
         snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, files[i]);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, map, (size_t)size) != size)
-            return errno;
+            return error_set(err, errno, "cannot map root and the sandboxes' ids (first-uid) into a user namespace; " WHAT_A_CONTAINER_NEEDS);
         close(fd);
     }
     return 0;
 }
 
+/* In the child that stays outside, when the parent is in. */
+static _Noreturn void map_from_outside(pid_t parent, int barrier, const struct config *config, struct error *shared)
+{
+    char byte;
+    if (read(barrier, &byte, 1) != 1)
+        _exit(1);
+    int r = geteuid() == 0 ? map_as_root(parent, config, shared) : subordinate_ids_map(parent, (uint32_t)config->first_uid, MAPPED_IDS, shared);
+    _exit(r == 0 ? 0 : 1);
+}
+
+static int make_namespaces(struct error *err)
+{
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP) == 0)
+        return 0;
+    return error_set(err, errno, "cannot make a user namespace (is user.max_user_namespaces 0, or does AppArmor refuse it? A container needs a "
+                                 "seccomp profile that allows unshare and mount: packaging/docker/seccomp.json, and \"docker run\" in docs/deployment.md)");
+}
+
 static int enter(const struct config *config, struct error *err)
 {
-    int barrier[2], status;
-    if (pipe2(barrier, O_CLOEXEC) != 0)
-        return error_set(err, errno, "pipe");
+    int barrier[2], status = -1, r = -1;
+    struct error *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return error_set(err, errno, "mmap");
+    if (pipe2(barrier, O_CLOEXEC) != 0) {
+        error_set(err, errno, "pipe");
+        goto unmap;
+    }
+    const pid_t self = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        char byte;
         close(barrier[1]);
-        _exit(read(barrier[0], &byte, 1) == 1 ? map_ids(getppid(), config) : ECANCELED);
+        map_from_outside(self, barrier[0], config, shared);
     }
     close(barrier[0]);
-    int failed = pid < 0 ? errno : 0;
-    const char *step = "fork";
-    if (failed == 0) {
-        step = "make a user namespace (a container needs a seccomp profile that allows unshare and mount: packaging/docker/seccomp.json)";
-        failed = unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP) == 0 && write(barrier[1], "", 1) == 1 ? 0 : errno;
-    }
+    if (pid < 0)
+        error_set(err, errno, "fork");
+    else if (make_namespaces(err) == 0)
+        r = write(barrier[1], "", 1) == 1 ? 0 : error_set(err, errno, "user namespace: the helper is gone");
     close(barrier[1]);
-    if (pid > 0 && waitpid(pid, &status, 0) == pid && failed == 0) {
-        step = "map the container's root and the sandboxes' ids (first-uid) into its own user namespace";
-        failed = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+    if (pid > 0 && waitpid(pid, &status, 0) == pid && status != 0 && r == 0) {
+        *err = *shared;
+        r = -1;
     }
-    return failed == 0 ? 0 : error_set(err, failed, "cannot %s; " WHAT_A_CONTAINER_NEEDS, step);
+unmap:
+    munmap(shared, sizeof *shared);
+    return r;
+}
+
+/* The user's other groups are not mapped, but would still open what belongs to them. */
+static int drop_groups(struct error *err)
+{
+    return setgroups(0, NULL) == 0 ? 0 : error_set(err, errno, "cannot drop supplementary groups");
 }
 
 bool inner_root_proc_is_masked(void)
@@ -109,12 +142,13 @@ static bool can_mount_proc(void)
 
 int inner_root(const struct config *config, struct error *err)
 {
-    if (geteuid() != 0 || has_capability(CAP_SYS_ADMIN))
+    const bool plain_user = geteuid() != 0;
+    if (plain_user ? !config->rootless : has_capability(CAP_SYS_ADMIN))
         return 0;
-    if (check_capabilities(err) != 0 || enter(config, err) != 0)
+    if ((!plain_user && check_capabilities(err) != 0) || enter(config, err) != 0 || (plain_user && drop_groups(err) != 0))
         return -1;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-        return error_set(err, errno, "cannot mount in the container (does an AppArmor profile such as docker-default refuse it?); " WHAT_A_CONTAINER_NEEDS);
+        return error_set(err, errno, "cannot mount in a user namespace (does an AppArmor profile such as docker-default refuse it?); see docs/deployment.md");
     proc_masked = !can_mount_proc();
     return cgroup_mount_fresh(err);
 }

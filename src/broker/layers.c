@@ -26,13 +26,14 @@ enum { DETAIL_MAX = ERROR_TEXT_MAX };
 
 struct probe {
     const char *layer, *remedy;
-    enum { OPTIONAL, REQUIRED } need;
     enum { ANY_TIME, ALONE } when; /* ALONE: it starts a service of its own, or changes what a starting one relies on */
     int (*run)(const struct config *config, char detail[DETAIL_MAX]); /* 0, or an errno; in a child of its own */
 };
 
 static int probe_root(const struct config *config, char *detail)
 {
+    if (config->rootless && geteuid() == 0)
+        snprintf(detail, DETAIL_MAX, "in a user namespace");
     if (geteuid() == 0)
         return 0;
     snprintf(detail, DETAIL_MAX, "this is user %u", (unsigned)geteuid());
@@ -169,15 +170,15 @@ static int probe_sandbox(const struct config *config, char *detail)
 }
 
 static const struct probe probes[LAYER_COUNT] = {
-    {"root", "start it with sudo, or as a systemd service", REQUIRED, ANY_TIME, probe_root},
-    {"capabilities", "run it as root with CAP_SYS_ADMIN, or in a container as docs/isolation.md lists", REQUIRED, ANY_TIME, probe_capabilities},
-    {"namespaces", "sysctl user.max_user_namespaces=10000; in a container: a seccomp profile that allows unshare", REQUIRED, ANY_TIME, probe_namespaces},
-    {"mounts", "Linux 5.12 or newer; in a container: a seccomp and AppArmor profile that allow mount", REQUIRED, ANY_TIME, probe_mounts},
-    {"proc", "for programs that read /proc/self: docker run --security-opt systempaths=unconfined", OPTIONAL, ANY_TIME, probe_proc},
-    {"cgroup", "run it as root, or under systemd with Delegate=yes", REQUIRED, ALONE, probe_cgroup},
-    {"seccomp", "a kernel with CONFIG_SECCOMP_FILTER", REQUIRED, ANY_TIME, probe_seccomp},
-    {"landlock", "Linux 5.13 or newer with lsm=landlock,... on its command line; or --landlock-min 0 to do without this layer", REQUIRED, ANY_TIME, probe_landlock},
-    {"sandbox", "the lines above tell what is missing; the log line before this table tells the step", REQUIRED, ALONE, probe_sandbox},
+    {"root", "start it with sudo, as a systemd service, or with --rootless true (docs/deployment.md)", ANY_TIME, probe_root},
+    {"capabilities", "run it as root with CAP_SYS_ADMIN, or in a container as docs/isolation.md lists", ANY_TIME, probe_capabilities},
+    {"namespaces", "sysctl user.max_user_namespaces=10000; in a container: a seccomp profile that allows unshare", ANY_TIME, probe_namespaces},
+    {"mounts", "Linux 5.12 or newer; in a container: a seccomp and AppArmor profile that allow mount", ANY_TIME, probe_mounts},
+    {"proc", "for programs that read /proc/self: docker run --security-opt systempaths=unconfined", ANY_TIME, probe_proc},
+    {"cgroup", "run it as root, or under systemd with Delegate=yes; as a user: systemd-run --user --scope -p Delegate=yes hatchery serve --rootless true", ALONE, probe_cgroup},
+    {"seccomp", "a kernel with CONFIG_SECCOMP_FILTER", ANY_TIME, probe_seccomp},
+    {"landlock", "Linux 5.13 or newer with lsm=landlock,... on its command line; or --landlock-min 0 to do without this layer", ANY_TIME, probe_landlock},
+    {"sandbox", "the lines above tell what is missing; the log line before this table tells the step", ALONE, probe_sandbox},
 };
 
 /* 0, or an errno. */
@@ -204,8 +205,13 @@ static void try_one(const struct config *config, const struct probe *probe, stru
 {
     *layer = (struct layer){.name = probe->layer, .remedy = probe->remedy};
     layer->enforced = run_probe(probe, config, layer->detail) == 0;
-    /* Doing without Landlock is something that one can ask for. */
-    layer->required = probe->need == REQUIRED && (probe->run != probe_landlock || config->landlock_min > 0);
+    /* Which are required is the user's choice where it is one: the others are what makes it a sandbox. */
+    if (probe->run == probe_landlock)
+        layer->required = config->landlock_min > 0;
+    else if (probe->run == probe_proc)
+        layer->required = config->require_proc;
+    else
+        layer->required = true;
 }
 
 void layers_try(const struct config *config, struct layer layers[LAYER_COUNT])

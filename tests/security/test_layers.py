@@ -33,6 +33,22 @@ def test_less_landlock_than_asked_for(what):
         assert b"landlock" in done.stderr and b"landlock-min" in done.stderr, done
 
 
+def covered_proc(*arguments):
+    """Runs it as a container's root, whose /proc the engine has covered in part."""
+    few = ["setpriv", "--bounding-set=-all,+setuid,+setgid,+setfcap", str(BINARY), *arguments]
+    script = 'mount --bind /dev/null /proc/timer_list && exec "$@"'
+    return subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *few], capture_output=True, timeout=60, env=environment())
+
+
+def test_proc_is_required_when_it_is_asked_for():
+    report = {layer["layer"]: layer for layer in json.loads(covered_proc("doctor", "--json").stdout)["layers"]}
+    assert (report["proc"]["state"], report["proc"]["required"]) == ("missing", False), report
+    report = json.loads(covered_proc("doctor", "--json", "--require-proc=true").stdout)
+    assert report["complete"] is False
+    done = covered_proc("serve", "--listen", "127.0.0.1:0", "--require-proc=true")
+    assert done.returncode == 1 and b"systempaths=unconfined" in done.stderr, done
+
+
 def test_doctor_as_somebody_else():
     """Exit status 1, a table that names the remedy, and nothing of it is a crash."""
     done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", str(BINARY), "doctor"], cwd="/", capture_output=True, timeout=60, env=environment())

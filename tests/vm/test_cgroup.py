@@ -187,9 +187,14 @@ def in_container(script, group):
     )
 
 
+# What docker-compose.yml leaves to the container's root.
+FEW_CAPABILITIES = "setpriv --bounding-set=-all,+setuid,+setgid,+setfcap "
+
+
 @pytest.mark.parametrize("what", ["run -", "doctor"])
-def test_container(group, what):
-    script = f"echo before; {services.BINARY} {what} || exit 91; ls -d /sys/fs/cgroup/*/; cat /sys/fs/cgroup/cgroup.subtree_control; echo after"
+@pytest.mark.parametrize("prefix", ["", FEW_CAPABILITIES], ids=["privileged", "plain"])
+def test_container(group, what, prefix):
+    script = f"echo before; {prefix}{services.BINARY} {what} || exit 91; ls -d /sys/fs/cgroup/*/; cat /sys/fs/cgroup/cgroup.subtree_control; echo after"
     done = in_container(script, group)
     assert done.returncode == 0, done
     assert done.stdout.startswith(b"before\n") and done.stdout.endswith(b"\nafter\n"), done
