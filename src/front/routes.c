@@ -13,10 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PLAYGROUND "/playground"
+
 enum { PATH_MAX_LENGTH = 256 }; /* no route is longer */
 
-/* Nothing comes from elsewhere and no script stands in a page: ReDoc searches in a worker made from a blob. */
+/* Nothing comes from elsewhere and no script stands in a page. */
 static const char CONTENT_SECURITY_POLICY[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/* What others wrote puts styles into its pages, and ReDoc searches in a worker made from a blob. */
+static const char DOCUMENTATION_SECURITY_POLICY[] =
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self' data:; worker-src blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
@@ -65,20 +72,30 @@ static void redirect(struct connection *connection, const char *location)
     connection_answer(connection);
 }
 
-static void get_root(struct connection *connection)
+/* Whether a path is PAGE or below it. */
+static bool is_part_of(const char *path, const char *page)
 {
-    redirect(connection, "/docs");
+    const size_t length = strlen(page);
+    return strncmp(path, page, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
+static bool is_documentation(const struct asset *asset)
+{
+    return is_part_of(asset->path, "/docs") || is_part_of(asset->path, "/redoc");
+}
+
+/* A page itself is asked for anew each time (an ETag answers), so that what it names is of the same version. */
 static void get_asset(struct connection *connection, const struct asset *asset)
 {
     const struct http_request *request = connection_request(connection);
     struct response *response = connection_response(connection);
+    const bool page = strchr(asset->path, '.') == NULL;
 
     response_header(response, "etag", asset->etag);
-    response_header(response, "cache-control", "public, max-age=3600");
+    response_header(response, "cache-control", page ? "no-cache" : "public, max-age=3600");
     response_header(response, "vary", "accept-encoding");
-    response_header(response, "content-security-policy", CONTENT_SECURITY_POLICY);
+    response_header(response, "content-security-policy",
+                    is_documentation(asset) ? DOCUMENTATION_SECURITY_POLICY : CONTENT_SECURITY_POLICY);
     response_header(response, "x-content-type-options", "nosniff");
     response_header(response, "referrer-policy", "no-referrer");
     response->content_type = asset->content_type;
@@ -95,6 +112,15 @@ static void get_asset(struct connection *connection, const struct asset *asset)
         free(plain);
     }
     connection_answer(connection);
+}
+
+static void get_root(struct connection *connection)
+{
+    static const char page[] = PLAYGROUND;
+    if (connection_server(connection)->config->playground)
+        get_asset(connection, asset_find(page, strlen(page)));
+    else
+        redirect(connection, "/docs");
 }
 
 static const struct route {
@@ -114,7 +140,7 @@ static const struct route {
     {"/runs/", HTTP_DELETE, .handle_below = cancel_request, .needs_key = true},
 };
 
-static bool find(const char *path, size_t size, const struct route **route, const struct asset **asset)
+static bool find(const struct config *config, const char *path, size_t size, const struct route **route, const struct asset **asset)
 {
     *route = NULL;
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
@@ -124,6 +150,8 @@ static bool find(const char *path, size_t size, const struct route **route, cons
             *route = &routes[i];
     }
     *asset = *route == NULL ? asset_find(path, size) : NULL;
+    if (*asset != NULL && is_part_of((*asset)->path, PLAYGROUND) && !config->playground)
+        *asset = NULL;
     return *route != NULL || *asset != NULL;
 }
 
@@ -160,6 +188,7 @@ void route_request(struct connection *connection)
 {
     struct http_request *request = connection_request(connection);
     struct response *response = connection_response(connection);
+    const struct config *config = connection_server(connection)->config;
     const struct route *route;
     const struct asset *asset;
     char path[PATH_MAX_LENGTH + 1];
@@ -171,7 +200,7 @@ void route_request(struct connection *connection)
     response_header(response, "x-request-id", request->request_id);
     if (!guard_admits(connection))
         return;
-    if (find(path, size, &route, &asset)) {
+    if (find(config, path, size, &route, &asset)) {
         enum llhttp_method wanted = route != NULL ? route->method : HTTP_GET;
         if (!method_fits(request->method, wanted)) {
             response_header(response, "allow", wanted == HTTP_GET ? "GET, HEAD" : llhttp_method_name(wanted));
@@ -186,7 +215,7 @@ void route_request(struct connection *connection)
         } else {
             get_asset(connection, asset);
         }
-    } else if (size > 2 && path[size - 1] == '/' && find(path, size - 1, &route, &asset) &&
+    } else if (size > 2 && path[size - 1] == '/' && find(config, path, size - 1, &route, &asset) &&
                (route == NULL || route->handle != NULL)) {
         redirect(connection, route != NULL ? route->path : asset->path);
     } else {

@@ -218,9 +218,24 @@ def test_no_such_path(service, method, path):
     assert headers["content-type"] == "application/json"
 
 
-def test_the_root_leads_to_the_documentation(service):
+def test_the_root_is_the_playground(service):
+    """Whoever asks: a browser, or curl."""
+    for accept in ("text/html,*/*;q=0.8", "*/*", "application/json"):
+        answer = service.client.get("/", headers={"Accept": accept})
+        assert answer.status_code == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "playground.js" in answer.text
+    assert "unsafe" not in answer.headers["content-security-policy"] and answer.headers["cache-control"] == "no-cache"
+    again = service.client.get("/", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304 and again.content == b""
+
+
+def test_without_the_playground_the_root_leads_to_the_documentation(make_service):
+    service = make_service(playground="false")
     answer = service.client.get("/")
     assert answer.status_code == 307 and answer.headers["location"] == "/docs"
+    for path in ("/playground", "/playground/playground.js", "/playground/"):
+        assert service.client.get(path).status_code == 404, path
+    assert service.client.get("/docs").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -237,6 +252,7 @@ def test_the_root_leads_to_the_documentation(service):
         ("POST", "/openapi.json", {"GET", "HEAD"}),
         ("POST", "/docs", {"GET", "HEAD"}),
         ("PUT", "/redoc", {"GET", "HEAD"}),
+        ("POST", "/", {"GET", "HEAD"}),
     ],
 )
 def test_wrong_method(service, method, path, allow):
@@ -247,7 +263,7 @@ def test_wrong_method(service, method, path, allow):
         assert answer.text == '{"detail":"Method Not Allowed"}'
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/redoc", "/", "/playground/playground.js"])
 def test_head_is_get_without_the_body(service, path):
     get = service.client.get(path, headers={"Accept-Encoding": "identity"})
     with service.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n".encode()) as connection:
@@ -325,14 +341,14 @@ def test_openapi_document(service, openapi):
     assert openapi["info"]["title"] and openapi["info"]["version"]
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/"])
 def test_pages_need_no_network(service, path):
     import re
 
     answer = service.client.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
-    references = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)["']""", answer.text)
+    references = set(re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)["']""", answer.text))
     assert references, "the page loads something"
     for reference in references:
         if reference.startswith("data:"):

@@ -75,7 +75,7 @@ class TestWhoIsOut:
             answer = service.client.request(method, path, content=b'{"code":"print(1)"}' if method == "POST" else None)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path
             assert isinstance(answer.json()["detail"], str)
-        for path in ("/health", "/ready", "/docs", "/openapi.json"):
+        for path in ("/health", "/ready", "/", "/playground/playground.js", "/docs", "/openapi.json"):
             assert service.client.get(path).status_code in (200, 503), path
         for value in ("Bearer k2", "Bearer", "Basic azE=", "k1", "Bearer k1 k1", "Bearer k", "Bearer k11", "Bearer " + "k1" * 60, "Bearer K1"):
             answer = service.post({"code": "print(1)"}, headers={"Authorization": value})
