@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,6 +54,29 @@ void process_end(pid_t *pid, int *pidfd)
         close(*pidfd);
     *pid = 0;
     *pidfd = -1;
+}
+
+/* The number behind `name` in the text of /proc/PID/status; 0 where there is none. */
+static unsigned long long status_field(const char *text, const char *name, int base)
+{
+    const char *at = strstr(text, name);
+    return at != NULL ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+bool process_may_handle(pid_t pid, int signal)
+{
+    enum { HEXADECIMAL = 16, DECIMAL = 10 };
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const unsigned long long bit = 1ULL << (signal - 1);
+    const bool stopped = strstr(text, "\nState:\tT") != NULL, alone = status_field(text, "\nThreads:\t", DECIMAL) <= 1;
+    return !stopped && (status_field(text, "\nSigIgn:\t", HEXADECIMAL) & bit) == 0 &&
+           (!alone || (status_field(text, "\nSigBlk:\t", HEXADECIMAL) & bit) == 0);
 }
 
 void process_describe(int wait_status, char *text, size_t size)

@@ -3,6 +3,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,9 @@ void process_end(pid_t *pid, int *pidfd);
 /* The same for a child that has ended but is not reaped yet; it stays so. Returns its exit status, 1 for a signal, or -1
  * where it still lives. */
 int process_describe_ended(pid_t pid, char *text, size_t size);
+
+/* Whether a signal would reach the process: it is not stopped, and neither ignores nor blocks it. */
+bool process_may_handle(pid_t pid, int signal);
 
 /* "exited with status 1", "was killed by SIGSEGV": for errors and logs. */
 void process_describe(int wait_status, char *text, size_t size);

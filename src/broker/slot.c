@@ -20,7 +20,9 @@
 enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
 #define DYING_DEADLINE_NS 10000000000ULL
-#define LAST_WORDS_NS 5000000ULL
+#define LAST_WORDS_NS 5000000ULL       /* how often it is looked whether it still may tell where it is, */
+#define LAST_WORDS_CPU_NS 8000000ULL   /* which it does in that much processor time, if it does, */
+#define LAST_WORDS_MOST_NS 100000000ULL /* however busy the machine is */
 #define LAST_BREATH_NS 20000000ULL
 #define CPU_POLL_MIN_NS 1000000ULL
 #define PREPARING_DEADLINE_NS 5000000000ULL
@@ -166,15 +168,33 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     rotation_run_started(slot->environment, now);
 }
 
+/* Asks the program where it is. The moment is its own to tell; what it does with it changes nothing. */
+static bool ask_last_words(struct slot *slot)
+{
+    struct cgroup_usage usage = slot->before;
+    if (slot->program_pidfd < 0 || !process_may_handle(slot->program, DUMP_SIGNAL) ||
+        syscall(SYS_pidfd_send_signal, slot->program_pidfd, DUMP_SIGNAL, NULL, 0) != 0)
+        return false;
+    cgroup_read_cpu(&slot->cgroup, &usage);
+    slot->cpu_at_end_ns = usage.cpu_ns;
+    return true;
+}
+
+/* Whether it may be that it has just not had a core since it was asked. */
+static bool may_still_tell(const struct slot *slot, uint64_t now)
+{
+    struct cgroup_usage usage;
+    return now - slot->ended_at < LAST_WORDS_MOST_NS && cgroup_read_cpu(&slot->cgroup, &usage) == 0 &&
+           usage.cpu_ns - slot->cpu_at_end_ns < LAST_WORDS_CPU_NS;
+}
+
 static void end_run(struct broker *broker, struct slot *slot, enum run_outcome reason)
 {
     if (slot->state != SLOT_RUNNING || slot->kill_reason != 0)
         return;
     slot->kill_reason = reason;
     slot->ended_at = now_ns();
-    /* Where was it? The moment is its own to tell; what it does with it changes nothing. */
-    slot->last_words = (reason == RUN_TIMEOUT || reason == RUN_CPU_LIMIT) && slot->program_pidfd >= 0 &&
-                       syscall(SYS_pidfd_send_signal, slot->program_pidfd, DUMP_SIGNAL, NULL, 0) == 0;
+    slot->last_words = (reason == RUN_TIMEOUT || reason == RUN_CPU_LIMIT) && ask_last_words(slot);
     slot->deadline = slot->ended_at + (slot->last_words ? LAST_WORDS_NS : DYING_DEADLINE_NS);
     if (!slot->last_words)
         slot_kill_all(slot);
@@ -236,7 +256,9 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         }
         return;
     }
-    if (slot->state == SLOT_RUNNING && slot->last_words) {
+    if (slot->state == SLOT_RUNNING && slot->last_words && may_still_tell(slot, now)) {
+        slot->deadline = now + LAST_WORDS_NS;
+    } else if (slot->state == SLOT_RUNNING && slot->last_words) {
         slot->last_words = false;
         slot->deadline = now + DYING_DEADLINE_NS;
         slot_kill_all(slot);

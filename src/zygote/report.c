@@ -24,27 +24,30 @@ static pid_t program_pid; /* a child that the program forks has the memory, too,
 
 /* --- the stack --------------------------------------------------------------------------------------------------- */
 
-static int dump_fd; /* where the dump is written, while it is */
+static int dump_fd; /* where the dump is written */
 static void (*dump)(int signum);
 
-/* Runs in the program, at any point of it, shortly before its end. */
-static void on_dump_signal(int signum)
+static void dump_stack(int signum)
 {
-    const int saved = errno;
-    if (report != NULL && report->stack_size == 0 && (pid_t)syscall(SYS_getpid) == program_pid) {
-        const int file = memfd_create("stack", MFD_CLOEXEC), kept = fcntl(dump_fd, F_DUPFD_CLOEXEC, 0);
-        if (file >= 0 && dup2(file, dump_fd) == dump_fd) {
-            dump(signum);
-            const ssize_t n = pread(file, report->stack, sizeof report->stack, 0);
-            report->main_thread = (uint64_t)(uintptr_t)main_thread;
-            report->stack_size = n > 0 ? (uint32_t)n : 0;
-            if (kept < 0 || dup2(kept, dump_fd) < 0)
-                close(dump_fd);
-        }
-        close(kept);
-        close(file);
-    }
-    errno = saved;
+    close(dump_fd); /* there may be no other descriptor left */
+    const int file = memfd_create("stack", MFD_CLOEXEC);
+    if (file < 0 || (file != dump_fd && dup2(file, dump_fd) != dump_fd))
+        return;
+    dump(signum);
+    const ssize_t n = pread(file, report->stack, sizeof report->stack, 0);
+    report->main_thread = (uint64_t)(uintptr_t)main_thread;
+    report->stack_size = n > 0 ? (uint32_t)n : 0;
+}
+
+/* Runs in the program, at any point of it. From outside of its pid namespace, so from the broker, the signal means that its
+ * time is over: having told where it was, the process ends, which tells the broker that it need not wait. From itself it
+ * means nothing. */
+static void on_dump_signal(int signum, siginfo_t *info, void *context)
+{
+    if (info->si_code != SI_USER || info->si_pid != 0 || report == NULL || (pid_t)syscall(SYS_getpid) != program_pid)
+        return;
+    dump_stack(signum);
+    syscall(SYS_exit_group, 1);
 }
 
 /* Takes faulthandler's own handler for the signal. Nothing of it shows: the module is forgotten, and signal.getsignal() tells
@@ -66,10 +69,10 @@ int report_prepare_stack(uint32_t open_files)
     if (!ok || sigaction(DUMP_SIGNAL, NULL, &action) != 0)
         return -1;
     dump_fd = fd;
-    if (action.sa_handler == on_dump_signal) /* a second time, with another descriptor */
+    if (action.sa_sigaction == on_dump_signal) /* a second time, with another descriptor */
         return 0;
     dump = action.sa_handler;
-    action = (struct sigaction){.sa_handler = on_dump_signal, .sa_flags = SA_RESTART};
+    action = (struct sigaction){.sa_sigaction = on_dump_signal, .sa_flags = SA_RESTART | SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     return sigaction(DUMP_SIGNAL, &action, NULL);
 }
