@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { PARTS_A_SEND = 64 };
 
@@ -149,6 +150,14 @@ int job_send(struct job *job, int socket)
         job->sent += (size_t)n;
     }
     return 1;
+}
+
+bool job_refused(int socket, struct program_status *status)
+{
+    status->magic = 0;
+    const ssize_t n = socket >= 0 ? read(socket, status, sizeof *status) : -1;
+    status->what[sizeof status->what - 1] = '\0';
+    return n == (ssize_t)sizeof *status && status->magic == JOB_MAGIC && status->error != 0;
 }
 
 void job_rewind(struct job *job)

@@ -4,6 +4,7 @@
 #include "common/protocol.h"
 #include "front/fields.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -27,6 +28,10 @@ void job_free(struct job *job);
 
 /* Sends more of it on a stream socket that does not block. 1: all of it is sent; 0: the socket is full; -1 with errno. */
 int job_send(struct job *job, int socket);
+
+/* Whether the program's trusted part could not take the job, and why: it says so before it lets user code run, which has no
+ * descriptor for this socket any more. */
+bool job_refused(int socket, struct program_status *status);
 
 /* From the beginning again, to another sandbox. */
 void job_rewind(struct job *job);

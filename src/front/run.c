@@ -68,10 +68,7 @@ void sandbox_close(struct sandbox *sandbox, enum run_stream stream)
 
 int run_send_job(struct run *run)
 {
-    int sent = job_send(&run->job, run->sandbox->fds[RUN_JOB]);
-    if (sent == 1)
-        sandbox_close(run->sandbox, RUN_JOB);
-    return sent;
+    return job_send(&run->job, run->sandbox->fds[RUN_JOB]);
 }
 
 /* Much is printed: larger pipes let the program go on while others have their turn. Where the system refuses, it waits. */

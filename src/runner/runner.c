@@ -22,6 +22,7 @@ struct runner {
     const struct run_request *request;
     int channel;
     struct sandbox sandbox;
+    bool job_done; /* nothing of it is to be sent any more */
     struct run run;
     struct message_run_ended end;
 };
@@ -64,14 +65,10 @@ static int take_sandbox(struct runner *runner)
     return channel_send(runner->channel, &start, sizeof start, NULL, 0);
 }
 
-/* Sends more of the job; closes the socket when all of it is there, or nobody reads it any more. */
+/* Sends more of the job, until all of it is there, or nobody reads it any more. */
 static void send_job(struct runner *runner)
 {
-    int *fd = &runner->sandbox.fds[RUN_JOB];
-    if (job_send(&runner->run.job, *fd) == 0)
-        return;
-    close(*fd);
-    *fd = -1;
+    runner->job_done = job_send(&runner->run.job, runner->sandbox.fds[RUN_JOB]) != 0;
 }
 
 static void kill_run(struct runner *runner, enum kill_reason reason)
@@ -113,7 +110,7 @@ static int follow(struct runner *runner)
     struct message message;
     for (;;) {
         struct pollfd watched[4] = {{runner->channel, POLLIN, 0},
-                                    {fds[RUN_JOB], POLLOUT, 0},
+                                    {runner->job_done ? -1 : fds[RUN_JOB], POLLOUT, 0},
                                     {fds[RUN_STDOUT], POLLIN, 0},
                                     {fds[RUN_STDERR], POLLIN, 0}};
         if (poll(watched, 4, -1) < 0 && errno != EINTR)
@@ -133,7 +130,12 @@ static int follow(struct runner *runner)
         if (message.head.type == MESSAGE_RUN_ENDED && message.head.generation == runner->sandbox.generation)
             break;
     }
+    struct program_status status;
     runner->end = message.run_ended;
+    if (runner->end.outcome == RUN_EXITED && job_refused(fds[RUN_JOB], &status)) {
+        fprintf(stderr, "hatchery run: %s: %s\n", status.what, strerror(status.error));
+        runner->end.outcome = RUN_FAILED;
+    }
     for (enum run_stream stream = RUN_STDOUT; stream <= RUN_STDERR; stream++)
         if (fds[stream] >= 0)
             copy(runner, stream);

@@ -43,7 +43,8 @@ PyObject *run_file(FILE *file, const char *name, PyObject *namespace)
     return run_file_function(file, name, file_input, namespace, namespace, 1, NULL);
 }
 
-/* Until user code runs, a failure is reported on the job socket and ends the process. */
+/* Until user code runs, a failure is reported on the job socket and ends the process: to the broker until it is ready, to
+ * whoever sent the job after that. */
 static _Noreturn void fail(const char *what)
 {
     struct program_status status = {.magic = JOB_MAGIC, .error = errno != 0 ? errno : EIO};
@@ -121,7 +122,7 @@ static void copy_out(int fd, uint64_t size)
             _exit(0);
         for (ssize_t done = 0, m; done < n; done += m)
             if ((m = write(fd, bytes + done, (size_t)(n - done))) <= 0)
-                _exit(121);
+                fail("write a file of the job");
         size -= (uint64_t)n;
     }
 }
@@ -130,7 +131,7 @@ static char *read_texts(uint64_t size)
 {
     char *texts = malloc(size + 1);
     if (texts == NULL)
-        _exit(121);
+        fail("memory for the job");
     read_all(texts, size);
     texts[size] = '\0';
     return texts;
@@ -185,7 +186,7 @@ static void receive_stdin(uint64_t size)
 {
     int file = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
-        _exit(121);
+        fail("standard input");
     copy_out(file, size);
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
@@ -193,7 +194,7 @@ static void receive_stdin(uint64_t size)
                  ? open(path, O_RDONLY | O_CLOEXEC) /* read-only, as the shell's "<" opens it */
                  : -1;
     if (fd < 0 || dup2(fd, 0) < 0)
-        _exit(121);
+        fail("standard input");
     close(fd);
     close(file);
 }
@@ -204,7 +205,7 @@ static void make_parents(char *path)
     for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(path, 0755) != 0 && errno != EEXIST)
-            _exit(121);
+            fail("make a folder of the job");
         *slash = '/';
     }
 }
@@ -216,13 +217,13 @@ static void receive_file(void)
     char path[JOB_PATH_MAX + 1];
     read_all(&file, sizeof file);
     if (file.path_size == 0 || file.path_size > JOB_PATH_MAX)
-        _exit(121);
+        fail("the job's form");
     read_all(path, file.path_size);
     path[file.path_size] = '\0';
     make_parents(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
-        _exit(121);
+        fail("make a file of the job");
     copy_out(fd, file.size);
     close(fd);
 }
@@ -241,25 +242,25 @@ static void receive_job(const struct seal_settings *seal, FILE *main_file)
     struct job_head job;
     read_all(&job, sizeof job);
     if (job.magic != JOB_MAGIC || job.args_size > TEXTS_SIZE_MAX || job.env_size > TEXTS_SIZE_MAX)
-        _exit(121);
+        fail("the job's form");
     copy_out(fd, job.code_size);
     if (job.args_size + job.env_size > 0) {
         char *texts = read_texts(job.args_size + job.env_size);
         if (set_arguments(texts, job.args_size) != 0 || set_environment(texts + job.args_size, job.env_size) != 0)
-            _exit(121);
+            fail("arguments and environment");
         free(texts);
     }
     for (uint32_t i = 0; i < job.file_count; i++)
         receive_file();
     if (job.file_count > 0 && hygiene_forget_shadowed() != 0)
-        _exit(121);
+        fail("forget shadowed modules");
     if (job.stdin_size > 0)
         receive_stdin(job.stdin_size);
     const uint64_t workspace = job.workspace > 0 && job.workspace < seal->workspace ? job.workspace : seal->workspace;
     if (lseek(fd, 0, SEEK_SET) != 0 || seal_file_size(workspace) != 0 ||
         (job.open_files > 0 && job.open_files < seal->open_files &&
          (seal_open_files(job.open_files) != 0 || report_prepare_stack(job.open_files) != 0)))
-        _exit(121);
+        fail("limits");
 }
 
 /* A __main__ of this process's own, like the zygote's: that one is frozen, out of the collector's sight, and so would be
@@ -308,7 +309,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
         _exit(121);
     receive_job(&zygote->seal, file);
     if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_JOB, FD_STDERR, 0) != 0)
-        _exit(121);
+        fail("its descriptors");
     /* serve() was called from C, which counts as a level of the recursion that a program may use up. */
     Py_LeaveRecursiveCall();
     /* From here on user code. */
