@@ -2,7 +2,6 @@
 #include "front/access_log.h"
 
 #include "common/log.h"
-#include "front/trace.h"
 
 #include <string.h>
 
@@ -20,7 +19,7 @@ static void client_address(const uv_tcp_t *client, char text[INET6_ADDRSTRLEN])
 
 void access_log(const uv_tcp_t *client, const struct http_request *request, int status, uint64_t received_ns, uint64_t bytes)
 {
-    char address[INET6_ADDRSTRLEN], path[PATH_LOGGED + 1], trace[TRACE_ID_SIZE + 1];
+    char address[INET6_ADDRSTRLEN], path[PATH_LOGGED + 1];
     size_t size = 0;
 
     client_address(client, address);
@@ -29,9 +28,8 @@ void access_log(const uv_tcp_t *client, const struct http_request *request, int 
     if (size > 0)
         memcpy(path, request->url.data, size);
     path[size] = '\0';
-    trace_id(request->traceparent, trace);
     log_event(LOG_INFO, "request", LOG_S("id", request->request_id), LOG_S("client", address),
-              LOG_S("method", llhttp_method_name(request->method)), LOG_S("path", path), LOG_I("status", status),
+              LOG_S("method", request->method_name), LOG_S("path", path), LOG_I("status", status),
               LOG_T("took", (double)(uv_hrtime() - received_ns) / 1e9), LOG_I("bytes", (int64_t)bytes),
-              LOG_OPT("key", request->key_name), LOG_OPT("trace", trace));
+              LOG_OPT("key", request->key_name), LOG_OPT("trace", request->trace.id), LOG_OPT("span", request->trace.span));
 }

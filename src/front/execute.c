@@ -113,7 +113,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
         return;
     }
     snprintf(run->id, sizeof run->id, "%s", connection_request(connection)->request_id);
-    trace_id(connection_request(connection)->traceparent, run->trace);
+    run->trace = connection_request(connection)->trace;
     run->key = key_hold(connection_key(connection));
     run->share = &run->key->share;
     run->late = on_late;

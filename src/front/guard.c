@@ -96,7 +96,7 @@ static bool refuse_host(struct connection *connection)
 static void admit_origin(struct response *response, const char *origin)
 {
     response_header(response, "access-control-allow-origin", origin);
-    response_header(response, "access-control-expose-headers", "x-request-id, retry-after");
+    response_header(response, "access-control-expose-headers", "x-request-id, retry-after, traceresponse");
 }
 
 static void answer_preflight(struct connection *connection)

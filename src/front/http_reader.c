@@ -300,13 +300,16 @@ static void reset(struct http_reader *r)
     r->parser.data = r;
     r->begun = r->head_complete = r->wants_continue = r->encoding_chunked = r->expects = false;
     r->status = 0;
-    r->name_size = r->value_size = r->head_size = r->extension_size = 0;
+    r->method_size = r->name_size = r->value_size = r->head_size = r->extension_size = 0;
+    r->has_method = false;
+    r->before[0] = r->before[1] = '\0';
     r->headers = r->hosts = r->encodings = 0;
     r->request.method = HTTP_GET;
     r->request.minor = 1;
     r->request.keep_alive = true;
     r->request.accepts_gzip = false;
-    r->request.key_name[0] = '\0';
+    r->request.method_name[0] = r->request.key_name[0] = '\0';
+    r->request.trace = (struct trace){0};
     for (size_t i = 0; i < KEPT_HEADERS; i++)
         *((char *)&r->request + kept_headers[i].offset) = '\0';
 }
@@ -346,10 +349,53 @@ static void refuse_for(struct http_reader *r, llhttp_errno_t error)
         bad_request(r, "Invalid HTTP request received.");
 }
 
-enum http_read http_reader_feed(struct http_reader *r, const char *bytes, size_t size, size_t *taken)
+/* What llhttp reads instead of the method: its versions know different ones and refuse the others as no HTTP, where the
+ * answer should be that the path has no such method. */
+static const char *method_to_read(const char *name)
+{
+    static const char *const told_apart[] = {"GET", "HEAD", "POST", "DELETE", "OPTIONS", "CONNECT"};
+    for (size_t i = 0; i < sizeof told_apart / sizeof *told_apart; i++)
+        if (strcmp(name, told_apart[i]) == 0)
+            return name;
+    return "PUT";
+}
+
+/* Takes the method, and the blank lines before it. False: it is none. */
+static bool read_method(struct http_reader *r, const char *bytes, size_t size, size_t *taken)
+{
+    char *name = r->request.method_name;
+    size_t at = 0;
+    r->chunk = bytes;
+    while (r->method_size == 0 && at < size && bytes[at] == (byte_before(r, bytes + at, 1) == '\r' ? '\n' : '\r'))
+        at++;
+    if (at < size && r->method_size == 0 && byte_before(r, bytes + at, 1) == '\r')
+        return false;
+    for (; at < size && ((bytes[at] >= 'A' && bytes[at] <= 'Z') || (bytes[at] == '-' && r->method_size > 0)); at++) {
+        if (r->method_size == HTTP_METHOD_MAX)
+            return false;
+        name[r->method_size++] = bytes[at];
+    }
+    *taken = at;
+    if (at == size) {
+        r->before[1] = at > 0 ? bytes[at - 1] : r->before[1];
+        return true;
+    }
+    if (bytes[at] != ' ' || r->method_size == 0)
+        return false;
+    name[r->method_size] = '\0';
+    r->has_method = true;
+    const char *word = method_to_read(name);
+    const size_t length = strlen(word);
+    r->chunk = word;
+    llhttp_execute(&r->parser, word, length);
+    memcpy(r->before, word + length - 2, 2);
+    return true;
+}
+
+/* The request without its method. */
+static enum http_read read_rest(struct http_reader *r, const char *bytes, size_t size, size_t *taken)
 {
     r->chunk = bytes;
-    r->begun |= size > 0;
     llhttp_errno_t error = llhttp_execute(&r->parser, bytes, size);
     *taken = size;
     if (error == HPE_OK) {
@@ -371,4 +417,18 @@ enum http_read http_reader_feed(struct http_reader *r, const char *bytes, size_t
     }
     refuse_for(r, error);
     return HTTP_REFUSED;
+}
+
+enum http_read http_reader_feed(struct http_reader *r, const char *bytes, size_t size, size_t *taken)
+{
+    size_t method = 0, rest = 0;
+    r->begun |= size > 0;
+    if (!r->has_method && !read_method(r, bytes, size, &method)) {
+        *taken = size;
+        bad_request(r, "Invalid HTTP request received.");
+        return HTTP_REFUSED;
+    }
+    const enum http_read read = method < size ? read_rest(r, bytes + method, size - method, &rest) : HTTP_MORE;
+    *taken = method + rest;
+    return read;
 }

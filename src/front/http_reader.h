@@ -5,6 +5,7 @@
 #include "common/keys_file.h"
 #include "front/buffer.h"
 #include "front/request_id.h"
+#include "front/trace.h"
 
 #if __has_include(<llhttp/llhttp.h>)
 #include <llhttp/llhttp.h> /* Debian 12 */
@@ -21,20 +22,23 @@ enum {
     HTTP_HEADERS_MAX = 64,        /* headers in a request */
     HTTP_HEAD_MAX = 32768,        /* all of them together */
     HTTP_CHUNK_EXTENSION_MAX = 64, /* of one chunk */
-    HTTP_HOST_KEPT = 280           /* a name of 255 bytes, a port */
+    HTTP_HOST_KEPT = 280,          /* a name of 255 bytes, a port */
+    HTTP_METHOD_MAX = 32
 };
 
 struct http_request {
-    uint8_t method; /* enum llhttp_method */
+    uint8_t method; /* enum llhttp_method; HTTP_PUT stands for every method that no route has */
     uint8_t minor;  /* HTTP/1.minor */
     bool keep_alive;
     bool accepts_gzip;
+    char method_name[HTTP_METHOD_MAX + 1];
     /* Of these headers the first one's value, cut off at the size; "" when there is none. */
     char content_type[256], if_none_match[128], accept[256];
     char host[HTTP_HOST_KEPT], origin[256], asks_method[16], traceparent[64];
     char authorization[128], prefer[64];
     char request_id[REQUEST_ID_MAX + 2]; /* X-Request-Id; one byte more shows that it is too long */
     char key_name[KEY_NAME_MAX + 1]; /* whose key it came with; "" without one */
+    struct trace trace; /* of its traceparent; the router reads it */
     struct buffer url;  /* starts with '/' */
     struct buffer body; /* a NUL follows it */
 };
@@ -57,7 +61,8 @@ struct http_reader {
 
     /* the rest is the reader's own */
     char name[32];
-    size_t name_size, value_size, head_size, extension_size;
+    size_t method_size, name_size, value_size, head_size, extension_size;
+    bool has_method;
     unsigned headers, hosts, encodings;
     bool encoding_chunked, expects;
     struct buffer value;

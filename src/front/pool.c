@@ -53,7 +53,7 @@ static bool begin(struct pool *pool, struct run *run, struct sandbox *sandbox)
     /* The start before the job: a program that ends at once must not be over before the broker knows that it ran. */
     broker_link_send(&pool->link, &message, sizeof message);
     int sent = run_send_job(run);
-    if (sent < 0) { /* dead; what the broker then says of it names a sandbox that we have forgotten */
+    if (sent < 0 && run->job.sent == 0) { /* dead; what the broker then says of it names a sandbox that we have forgotten */
         log_event(LOG_WARN, "sandbox.dead", LOG_I("slot", sandbox->slot), LOG_S("reason", strerror(errno)));
         run->sandbox = NULL;
         sandbox_free(pool, sandbox);
@@ -276,7 +276,7 @@ static void log_end(const struct run *run, const struct message_run_ended *end)
               LOG_I("memory_peak", (int64_t)end->memory_peak),
               LOG_I("output_bytes", (int64_t)run->output.total),
               LOG_I("error_bytes", (int64_t)run->error.total), LOG_OPT("key", run->key->entry.name),
-              LOG_OPT("trace", run->trace));
+              LOG_OPT("trace", run->trace.id), LOG_OPT("span", run->trace.span));
 }
 
 void pool_cancel(struct pool *pool, struct run *run)
@@ -427,6 +427,16 @@ static void finish(struct pool *pool, struct sandbox *sandbox)
     start_waiting(pool);
 }
 
+/* Where the program's code was never reached, the service has failed, not the program. */
+static void check_received(struct run *run)
+{
+    struct program_status status;
+    if (!job_refused(run->sandbox->fds[RUN_JOB], &status))
+        return;
+    log_event(LOG_ERROR, "run.not_begun", LOG_S("id", run->id), LOG_S("step", status.what), LOG_S("error", strerror(status.error)));
+    run->end.outcome = RUN_FAILED;
+}
+
 static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct message_run_ended *end)
 {
     struct run *run = sandbox->run;
@@ -435,10 +445,12 @@ static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct m
         if (sandbox->fds[stream] >= 0)
             run_read(run, stream, true);
     run->end = *end;
+    if (end->outcome == RUN_EXITED)
+        check_received(run);
     run->over = true;
     if (run->started_ns == 0) /* it could not even begin */
         run->started_ns = uv_hrtime();
-    if (sandbox->fds[RUN_COLLECTOR] >= 0 && run->ended != NULL && end->outcome != RUN_FAILED)
+    if (sandbox->fds[RUN_COLLECTOR] >= 0 && run->ended != NULL && run->end.outcome != RUN_FAILED)
         pipes_watch(&pool->pipes, sandbox, RUN_COLLECTOR);
     else
         finish(pool, sandbox);
@@ -499,12 +511,9 @@ static void on_pipe(void *data, struct sandbox *sandbox, enum run_stream stream)
     struct pool *pool = data;
     struct run *run = sandbox->run;
     if (stream == RUN_JOB) {
-        int sent = run_send_job(run);
-        if (sent == 0)
+        if (run_send_job(run) == 0)
             pipes_watch(&pool->pipes, sandbox, RUN_JOB);
-        else if (sent < 0) /* the program's end of it is gone: it has ended, or will be said to have */
-            sandbox_close(sandbox, RUN_JOB);
-        return;
+        return; /* where the program's end of it is gone it has ended, or will be said to have */
     }
     if (stream == RUN_COLLECTOR) {
         if (collection_read(run->collection, sandbox->fds[stream]))

@@ -198,6 +198,12 @@ void route_request(struct connection *connection)
     if (!request_id_valid(request->request_id))
         request_id_make(request->request_id);
     response_header(response, "x-request-id", request->request_id);
+    trace_read(request->traceparent, &request->trace);
+    if (request->trace.id[0] != '\0') {
+        char text[TRACEPARENT_SIZE + 1];
+        trace_response(&request->trace, text);
+        response_header(response, "traceresponse", text);
+    }
     if (!guard_admits(connection))
         return;
     if (find(config, path, size, &route, &asset)) {

@@ -42,7 +42,7 @@ struct run {
     uint64_t start_by_ns; /* uv_hrtime(): until then it may wait */
     json_t *body; /* owns the texts of the job */
     struct job job;
-    char trace[TRACE_ID_SIZE + 1]; /* "" when the client named none */
+    struct trace trace;
     double timeout;
     struct run_limits limits;
     struct collection *collection; /* NULL: no files are wanted */
@@ -76,7 +76,7 @@ struct run *run_new(json_t *body, const struct execute_request *request, const s
 bool run_needs_preparation(const struct run *run, struct message_run_prepare *message);
 void run_free(struct run *run);
 
-/* Writes what is left of the job. 1: all of it, the socket is closed; 0: the socket is full; -1 with errno. */
+/* Writes what is left of the job. 1: all of it; 0: the socket is full; -1 with errno. */
 int run_send_job(struct run *run);
 
 enum run_progress {

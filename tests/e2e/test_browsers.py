@@ -134,12 +134,19 @@ class TestLogs:
 
     def test_trace_of_a_run(self, service):
         trace = "0af7651916cd43dd8448eb211c80319c"
-        run(service, X_Request_Id="traced", traceparent=f"00-{trace}-b7ad6b7169203331-00")
+        _, headers, _ = run(service, X_Request_Id="traced", traceparent=f"00-{trace}-b7ad6b7169203331-01")
+        version, same, span, flags = headers["traceresponse"].split("-")
+        assert (version, same, flags) == ("00", trace, "01") and len(span) == 16 and span != "b7ad6b7169203331"
 
         def ended():  # told after the answer
             return next((text for text in service.log_text().splitlines() if "run.ended id=traced" in text), None)
 
-        assert f"trace={trace}" in wait_for(ended, 20, "the run's line")
+        assert f"trace={trace} span={span}" in wait_for(ended, 20, "the run's line")
+
+    @pytest.mark.parametrize("header", ["", "00-" + "0" * 32 + "-b7ad6b7169203331-01", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"])
+    def test_what_is_no_trace_is_not_given_back(self, service, header):
+        _, headers, _ = run(service, traceparent=header)
+        assert "traceresponse" not in headers
 
     def test_none_by_default(self, service):
         ask(service, X_Request_Id="unlogged")

@@ -253,6 +253,10 @@ def test_without_the_playground_the_root_leads_to_the_documentation(make_service
         ("POST", "/docs", {"GET", "HEAD"}),
         ("PUT", "/redoc", {"GET", "HEAD"}),
         ("POST", "/", {"GET", "HEAD"}),
+        ("QUERY", "/execute", {"POST"}),
+        ("BREW", "/health", {"GET", "HEAD"}),
+        ("DESCRIBE", "/info", {"GET", "HEAD"}),
+        ("M-SEARCH", "/runs/x", {"DELETE"}),
     ],
 )
 def test_wrong_method(service, method, path, allow):

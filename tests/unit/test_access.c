@@ -107,15 +107,27 @@ static void traces(void **state)
         "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
         "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
         "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x"};
-    char id[TRACE_ID_SIZE + 1];
+    char response[TRACEPARENT_SIZE + 1], again[TRACEPARENT_SIZE + 1];
+    struct trace trace;
 
-    trace_id(good, id);
-    assert_string_equal(id, "4bf92f3577b34da6a3ce929d0e0e4736");
-    trace_id("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-later", id);
-    assert_string_equal(id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    trace_read(good, &trace);
+    assert_string_equal(trace.id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    trace_response(&trace, response);
+    assert_int_equal(strlen(response), TRACEPARENT_SIZE);
+    assert_memory_equal(response, good, 36);
+    assert_memory_not_equal(response + 36, good + 36, TRACE_SPAN_SIZE); /* ours, not the client's */
+    assert_string_equal(response + 52, "-01");
+    trace_read(response, &trace); /* what we answer is one itself */
+    trace_response(&trace, again);
+    assert_memory_equal(response, again, 36);
+    assert_memory_not_equal(response + 36, again + 36, TRACE_SPAN_SIZE);
+    trace_read("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-fe-later", &trace);
+    trace_response(&trace, response);
+    assert_string_equal(trace.id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_string_equal(response + 52, "-00");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        trace_id(bad[i], id);
-        assert_string_equal(id, "");
+        trace_read(bad[i], &trace);
+        assert_string_equal(trace.id, "");
     }
 }
 

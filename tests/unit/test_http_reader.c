@@ -62,6 +62,19 @@ static const struct {
     {"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
     {"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
     {"get / HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {"G@T / HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {"-GET / HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {" / HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {"GET\t/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {"GET\r\n\r\n", 400, NULL, NULL},
+    {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF / HTTP/1.1\r\nHost: x\r\n\r\n", OK, "", ""},
+    {"QUERY / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", OK, "abc", ""},
+    {"DESCRIBE / HTTP/1.1\r\nHost: x\r\n\r\n" GET, OK, "", GET},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, NULL, NULL},
+    {"\n" GET "\r\n", 400, NULL, NULL},
+    {"\r" GET "\r\n", 400, NULL, NULL},
+    {"\r\r\n" GET "\r\n", 400, NULL, NULL},
     {"GET / HTTP/1.2\r\nHost: x\r\n\r\n", 505, NULL, NULL},
     {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, NULL, NULL},
     {"GET / HTTP/0.9\r\nHost: x\r\n\r\n", 505, NULL, NULL},
@@ -97,12 +110,13 @@ static const struct {
     {POST "Expect: tea\r\nContent-Length: 3\r\n\r\n", 417, NULL, NULL},
 };
 
-/* Feeds in pieces; returns the status and where reading stopped. */
-static int feed(struct http_reader *reader, const char *bytes, size_t size, size_t piece, size_t *stopped)
+/* Feeds a first piece, then pieces; returns the status and where reading stopped. */
+static int feed_split(struct http_reader *reader, const char *bytes, size_t size, size_t first, size_t piece, size_t *stopped)
 {
     size_t at = 0;
     while (at < size) {
-        size_t taken, length = at + piece < size ? piece : size - at;
+        const size_t next = at == 0 ? first : piece;
+        size_t taken, length = at + next < size ? next : size - at;
         /* a copy of its own, so that a read outside of the piece is noticed */
         char *copy = malloc(length);
         memcpy(copy, bytes + at, length);
@@ -116,6 +130,30 @@ static int feed(struct http_reader *reader, const char *bytes, size_t size, size
             return reader->status;
     }
     return MORE;
+}
+
+static int feed(struct http_reader *reader, const char *bytes, size_t size, size_t piece, size_t *stopped)
+{
+    return feed_split(reader, bytes, size, piece, piece, stopped);
+}
+
+/* Wherever it is cut in two, and in small pieces behind the cut, the outcome is the same. */
+static void any_split(void **state)
+{
+    static const size_t pieces[] = {1, 5, 10000};
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        for (size_t cut = 1; cut < strlen(vectors[i].bytes); cut++)
+            for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
+                struct http_reader reader;
+                size_t stopped = 0, size = strlen(vectors[i].bytes);
+                http_reader_init(&reader, MAX_BODY);
+                int status = feed_split(&reader, vectors[i].bytes, size, cut, pieces[p], &stopped);
+                if (status != vectors[i].status)
+                    fail_msg("cut at %zu: %d instead of %d: %s", cut, status, vectors[i].status, vectors[i].bytes);
+                if (status == OK)
+                    assert_string_equal(vectors[i].bytes + stopped, vectors[i].rest);
+                http_reader_free(&reader);
+            }
 }
 
 static void requests(void **state)
@@ -198,7 +236,7 @@ static void what_a_request_says(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(requests), cmocka_unit_test(limits),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(requests), cmocka_unit_test(any_split), cmocka_unit_test(limits),
                                        cmocka_unit_test(what_a_request_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
