@@ -275,7 +275,8 @@ static const struct field exception_fields[] = {
      .type = FIELD_ARRAY,
      .required = true,
      .items = &frame_item,
-     .description = "Innermost last; of more than 100 the first and the last 50."},
+     .description = "Innermost last; of more than 100 the first and the last 50.",
+     .example = "[{\"file\":\"/sandbox/main.py\",\"line\":3,\"function\":\"<module>\"}]"},
     {.name = NULL},
 };
 
@@ -350,14 +351,16 @@ const struct field execute_answer_fields[] = {
      .nullable = true,
      .items = &thread_item,
      .description = "On `timeout` and `cpu_limit`: where each Python thread was. As the program's own process tells it, so it can "
-                    "be missing, or wrong."},
+                    "be missing, or wrong.",
+     .example = "null"},
     {.name = "exception",
      .type = FIELD_OBJECT,
      .required = true,
      .nullable = true,
      .fields = exception_fields,
      .schema = "Exception",
-     .description = "An uncaught exception. As the program's own process tells it."},
+     .description = "An uncaught exception. As the program's own process tells it.",
+     .example = "null"},
     {.name = "usage",
      .type = FIELD_OBJECT,
      .required = true,

@@ -49,7 +49,7 @@ static json_t *number(double value)
     return value == (double)(json_int_t)value ? json_integer((json_int_t)value) : json_real(value);
 }
 
-/* Either of two fields is a string, the other one null or missing. */
+/* Either of two fields is a string, the other one null or missing: never both. */
 static json_t *one_of_schema(const char *const names[2])
 {
     json_t *choices = json_array();
@@ -71,7 +71,7 @@ static json_t *type_schema(const struct field *field, const struct config *confi
         if (json_object_get(components, field->schema) == NULL) {
             json_t *object = object_schema(field->schema, field->fields, config, components);
             if (field->one_of != NULL)
-                json_object_set_new(object, "oneOf", one_of_schema(field->one_of));
+                json_object_set_new(object, "anyOf", one_of_schema(field->one_of));
             json_object_set_new(components, field->schema, object);
         }
         return json_pack("{s:o}", "$ref", json_sprintf("#/components/schemas/%s", field->schema));
@@ -198,13 +198,16 @@ static json_t *execute_operation(void)
         responses, "400",
         answer("The body is not UTF-8 or nested too deeply, or the request is not valid HTTP.",
                reference("Error")));
+    json_object_set_new(responses, "408", answer("The body was not there in time.", reference("Error")));
     json_object_set_new(responses, "413",
                         answer("The body is larger than the server allows.", reference("Error")));
     json_object_set_new(responses, "422", answer("Validation Error", reference("HTTPValidationError")));
+    json_object_set_new(responses, "429",
+                        with_retry_after(answer("The rate, or the waiting places, of the key are used up.", reference("Error"))));
     json_object_set_new(responses, "500", answer("The service itself failed.", reference("InternalError")));
     json_object_set_new(responses, "503",
                         with_retry_after(
-                            answer("Too many requests are waiting already.", reference("Error"))));
+                            answer("Too many requests are waiting already, or the wait would be too long.", reference("Error"))));
     return json_pack(
         "{s:s,s:s,s:s,s:{s:{s:{s:o}},s:b},s:o}", "summary", "Execute", "description",
         "Runs Python code in a fresh sandbox and answers when it has ended. Closing the connection ends "
@@ -240,13 +243,13 @@ char *openapi_build(const struct config *config, size_t *size)
     json_object_set_new(components, "Info", object_schema("Info", info_fields, config, components));
     add_validation_schemas(components);
     json_t *document =
-        json_pack("{s:s,s:{s:s,s:s,s:s},s:{s:{s:o},s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0", "info", "title",
-                  "hatchery", "description",
+        json_pack("{s:s,s:{s:s,s:s,s:s,s:{s:s,s:s}},s:[{s:s}],s:{s:{s:o},s:{s:o},s:{s:o}},s:{s:o}}", "openapi", "3.1.0",
+                  "info", "title", "hatchery", "description",
                   "Runs Python code, each time in a fresh sandbox that is used once.", "version",
-                  HATCHERY_VERSION, "paths", "/execute", "post", execute_operation(), "/health", "get",
+                  HATCHERY_VERSION, "license", "name", "MIT", "identifier", "MIT", "servers", "url", "/", "paths", "/execute", "post", execute_operation(), "/health", "get",
                   health_operation(), "/info", "get", info_operation(), "components", "schemas", components);
     if (document != NULL)
-        openapi_operating(document);
+        openapi_operating(document, config->keys_file[0] != '\0');
     char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
     if (text != NULL)

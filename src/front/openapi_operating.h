@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
-/* Adds the paths, and what is common to every operation of the document. */
-void openapi_operating(json_t *document);
+/* Adds the paths, and what is common to every operation of the document; `keys`: requests need one. */
+void openapi_operating(json_t *document, bool keys);
