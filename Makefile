@@ -19,7 +19,7 @@ VM_SUITE ?= bookworm
 # Seconds of attack-fuzz.
 TIME = 60
 
-.PHONY: help run build test attack attack-fuzz test-vm bench bench-isolation install deb dev docs format clean deps
+.PHONY: help run build test attack attack-fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -28,6 +28,7 @@ help:
 	@echo "make test-vm  the suites that depend on it with another kernel and cgroup v2, in a virtual machine"
 	@echo "make attack   every attack on the sandbox, with a table of what came of it"
 	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
+	@echo "make soak TIME=3600   ordinary runs, attacks and random kills for so many seconds; figures and a chart in $(BUILD)/soak"
 	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
@@ -62,6 +63,11 @@ attack: build
 attack-fuzz: build
 	@tools/deps.sh test
 	@PYTHON=$(PYTHON) HATCHERY_FUZZ_TIME=$(TIME) tools/pytest.sh $(BUILD) -s tests/security/test_syscalls.py -k fuzzer $(ARGS)
+
+soak: build
+	@tools/deps.sh test
+	@mkdir -p $(BUILD)/soak
+	@PYTHON=$(PYTHON) HATCHERY_SOAK_TIME=$(TIME) HATCHERY_SOAK_FOLDER="$$PWD/$(BUILD)/soak" tools/pytest.sh $(BUILD) -s tests/soak $(ARGS)
 
 test-container: build
 	@tools/deps.sh container bench

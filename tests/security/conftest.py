@@ -4,18 +4,14 @@ An attack that cannot run on a machine must stand in not_applicable.toml, with w
 named in the table. Nothing else may be skipped: HATCHERY_SKIPS_FATAL=1 makes every skip a failure."""
 
 import os
-import platform
 import time
-import tomllib
-from pathlib import Path
 
 import jsonschema
 import pytest
 
 import audit
 import service as services
-
-LISTED = Path(__file__).with_name("not_applicable.toml")
+from applicable import not_applicable
 
 
 class Outside:
@@ -56,22 +52,8 @@ def with_schema(started):
     return started
 
 
-def lacks(needs):
-    """Why this machine does not have what `needs` names; None when it has it."""
-    word, _, value = needs.partition(" ")
-    release = tuple(int(n) for n in platform.release().split("-")[0].split(".")[:2])
-    has = {
-        "machine": lambda: platform.machine() == value,
-        "kernel": lambda: release >= tuple(int(n) for n in value.split(".")),
-        "cgroup": lambda: ("v2" if (audit.CGROUP_ROOT / "cgroup.controllers").exists() else "v1") == value,
-        "processor": lambda: "QEMU TCG" not in Path("/proc/cpuinfo").read_text(),
-        "never": lambda: False,
-    }
-    return None if has[word]() else needs
-
-
 def pytest_collection_modifyitems(config, items):
-    listed = [entry for entry in tomllib.loads(LISTED.read_text())["not_applicable"] if lacks(entry["needs"])]
+    listed = not_applicable()
     names = {entry["case"] for entry in listed}
     missing = []
     for item in list(items):
