@@ -266,7 +266,7 @@ class Soak:
 
 @pytest.mark.timeout(TIME * 2 + 600)
 def test_soak(make_service, tmp_path):
-    service = make_service(pool=POOL, pool_max=POOL, concurrency=CONCURRENCY, limit_memory="64M", log_level="warn")
+    service = make_service(pool=POOL, pool_max=POOL, concurrency=CONCURRENCY, log_level="warn")
     soak = Soak(service)
     soak.run()
     soak.tell(Path(os.environ.get("HATCHERY_SOAK_FOLDER", tmp_path)))
