@@ -122,12 +122,12 @@ static bool missing_module(const struct output *error, char module[MODULE_MAX])
     return true;
 }
 
-void environments_hint(const struct environments *environments, struct run *run)
+void environments_hint(const struct environments *environments, struct run *run, const struct message_run_ended *end)
 {
     const struct config *config = environments->config;
     char module[MODULE_MAX];
     size_t used = 0;
-    if (config->environment_count == 1 || !missing_module(&run->error, module) ||
+    if (end->outcome != RUN_EXITED || end->exit_code != 1 || config->environment_count == 1 || !missing_module(&run->error, module) ||
         environment_has_module(environments, run->environment, module))
         return;
     for (size_t i = 0; i < config->environment_count; i++) {

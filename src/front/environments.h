@@ -28,5 +28,5 @@ void environment_packages(const struct environments *environments, size_t enviro
 /* Whether the module, a top-level name, can be imported there. False also where that is not known. */
 bool environment_has_module(const struct environments *environments, size_t environment, const char *module);
 
-/* For a run that ended in ModuleNotFoundError: stores in run->hint which environments have the module, where any has. */
-void environments_hint(const struct environments *environments, struct run *run);
+/* Where the run ended in ModuleNotFoundError: stores in run->hint which environments have the module, if any has. */
+void environments_hint(const struct environments *environments, struct run *run, const struct message_run_ended *end);

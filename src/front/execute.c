@@ -56,8 +56,7 @@ static void on_run_ended(struct run *run, const struct message_run_ended *end)
         response->status = 500;
         buffer_format(&response->body, "{\"detail\":\"Internal Server Error\",\"id\":\"%s\"}", run->id);
     } else {
-        if (end->outcome == RUN_EXITED && end->exit_code == 1)
-            environments_hint(connection_server(connection)->environments, run);
+        environments_hint(connection_server(connection)->environments, run, end);
         answer_write(&response->body, run, end);
     }
     connection_answer(connection);

@@ -2,6 +2,7 @@
 #include "front/stream.h"
 
 #include "front/answer.h"
+#include "front/environments.h"
 #include "front/pool.h"
 
 #include <stdlib.h>
@@ -201,6 +202,7 @@ static void on_ended(struct run *run, const struct message_run_ended *end)
         event_begin(stream, "error");
         buffer_format(&scratch, "\"detail\":\"Internal Server Error\",\"id\":\"%s\"", run->id);
     } else {
+        environments_hint(connection_server(connection)->environments, run, end);
         event_begin(stream, "result");
         event_answer(run, end);
     }

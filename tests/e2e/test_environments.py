@@ -177,6 +177,14 @@ def test_a_missing_module_is_pointed_at(two, code, hinted):
     assert (error.count("is in the environment") == 1) == hinted
 
 
+def test_a_missing_module_is_pointed_at_in_a_stream(two):
+    """In the answer at its end; what was passed on before is the program's alone."""
+    answer = two.post({"code": "import only_here"}, headers={"Accept": "application/x-ndjson"})
+    *printed, result = [json.loads(line) for line in answer.text.splitlines()]
+    assert result["error"].endswith(HINT)
+    assert result["error"] == "".join(event["text"] for event in printed if event["type"] == "stderr") + HINT
+
+
 def test_nothing_to_point_at(two):
     assert "is in the environment" not in run_in(two, "other", "import nowhere_at_all")["error"]
 
