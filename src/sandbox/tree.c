@@ -47,6 +47,7 @@ static const struct source fixed[] = {
     {.path = "/etc/localtime", .copy = true},
     {.path = "/etc/mime.types", .copy = true},
     {.path = "/etc/fonts"},
+    {.path = "/etc/matplotlibrc", .copy = true}, /* Debian's matplotlib cannot be imported without it */
     {.path = "/dev/null", .required = true, .writable = true},
     {.path = "/dev/zero", .required = true, .writable = true},
     {.path = "/dev/full", .required = true, .writable = true},
