@@ -8,7 +8,7 @@ BUILD = build
 PREFIX = /usr/local
 LISTEN = 127.0.0.1:8000
 ARGS =
-SUITES = unit fidelity e2e security
+SUITES = unit fidelity e2e security browser
 
 # Debian's Python, whatever else is first on the path: it is what the service runs by default.
 PYTHON = /usr/bin/python3
@@ -19,12 +19,13 @@ VM_SUITE ?= bookworm
 # Seconds of attack-fuzz.
 TIME = 60
 
-.PHONY: help run build test attack attack-fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
+.PHONY: help run build test screenshots attack attack-fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
 	@echo "make build    leave the binary in $(BUILD)/hatchery"
 	@echo "make test     every suite, then again with the address and undefined-behaviour sanitizers"
+	@echo "make screenshots  the pictures in docs/images, from a real browser"
 	@echo "make test-vm  the suites that depend on it with another kernel and cgroup v2, in a virtual machine"
 	@echo "make attack   every attack on the sandbox, with a table of what came of it"
 	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
@@ -51,6 +52,10 @@ run: build
 test:
 	@tools/deps.sh build test
 	@PYTHON=$(PYTHON) tools/test.sh $(BUILD) $(SUITES)
+
+screenshots: build
+	@tools/deps.sh test ci
+	@PYTHON=$(PYTHON) tools/pytest.sh $(BUILD) tests/browser/screenshots.py
 
 test-vm: build
 	@tools/deps.sh vm

@@ -61,6 +61,9 @@ for group in "$@"; do
     ci) # what some tests skip without
         need_package python3-numpy
         need_package python3-pandas
+        need_package python3-matplotlib
+        need_command chromium chromium
+        need_package fonts-dejavu-core
         need_command mmdebstrap mmdebstrap
         need_command patchelf patchelf
         need_command promtool prometheus

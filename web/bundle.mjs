@@ -1,5 +1,6 @@
 // bundle.mjs FOLDER DEPFILE PAGE...: makes of each PAGE, a folder of pages/ with index.html and main.ts, the files PAGE.html,
 // PAGE.js and PAGE.css in FOLDER. The page asks for the other two with a part of their hash, so that no browser mixes versions.
+// And redoc.standalone.js, which is ReDoc without the picture that it would load from another host.
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -8,6 +9,10 @@ import { build } from "esbuild";
 
 const HASH_LENGTH = 8;
 const BANNER = "/*! CodeMirror and Lezer: MIT, Copyright (C) 2018-2026 Marijn Haverbeke and others, https://codemirror.net */";
+
+const REDOC = "node_modules/redoc/bundles/redoc.standalone.js";
+const REDOC_PICTURE = "https://cdn.redoc.ly/redoc/logo-mini.svg";
+const NO_PICTURE = "data:,"; // ReDoc shows none where it cannot be loaded
 
 const web = path.dirname(fileURLToPath(import.meta.url));
 const [folder, depfile, ...pages] = process.argv.slice(2);
@@ -38,6 +43,11 @@ for (const page of pages) {
   await writeFile(path.join(folder, `${page}.html`), html);
   inputs.push(source);
 }
+
+const redoc = (await readFile(path.join(web, REDOC), "utf8")).split(REDOC_PICTURE);
+if (redoc.length !== 2) throw new Error(`${REDOC} has ${redoc.length - 1} times ${REDOC_PICTURE}: look what it loads now`);
+await writeFile(path.join(folder, "redoc.standalone.js"), redoc.join(NO_PICTURE));
+inputs.push(path.join(web, REDOC));
 
 const escaped = inputs.map((input) => input.replaceAll(" ", "\\ "));
 await writeFile(depfile, `${path.join(folder, `${pages[0]}.js`)}: ${escaped.join(" ")}\n`);

@@ -19,17 +19,18 @@ function download(file: CollectedFile, content: string): HTMLAnchorElement {
   return element("a", { href: url, download: name }, file.path);
 }
 
-function row(file: CollectedFile): HTMLElement {
+/** What there is of a file: a link to its contents, its size, or why it is not here. */
+function describe(file: CollectedFile): (Node | string)[] {
   const what = file.content_base64 !== undefined ? download(file, file.content_base64) : file.path;
   const why = file.omitted !== undefined ? ` (${file.omitted})` : "";
-  return element("li", {}, what, element("span", { className: "quiet" }, ` ${bytes(file.size)}${why}`));
+  return [what, element("span", { className: "quiet" }, ` ${bytes(file.size)}${why}`)];
 }
 
-function picture(file: CollectedFile): HTMLElement[] {
+function show(file: CollectedFile): HTMLElement {
   const type = PICTURES[file.path.slice(file.path.lastIndexOf(".") + 1).toLowerCase()];
-  if (type === undefined || file.content_base64 === undefined) return [];
+  if (type === undefined || file.content_base64 === undefined) return element("li", {}, ...describe(file));
   const image = element("img", { src: `data:${type};base64,${file.content_base64}`, alt: `The picture ${file.path}` });
-  return [element("figure", {}, image, element("figcaption", { className: "quiet" }, file.path))];
+  return element("li", {}, element("figure", {}, image, element("figcaption", {}, ...describe(file))));
 }
 
 function sameContent(given: InputFile, back: CollectedFile): boolean {
@@ -48,5 +49,5 @@ export function showCollected(host: HTMLElement, files: CollectedFile[], given: 
   host.hidden = news.length === 0;
   host.replaceChildren();
   if (news.length === 0) return;
-  host.append(element("h2", {}, "Files"), ...news.flatMap(picture), element("ul", {}, ...news.map(row)));
+  host.append(element("h2", {}, "Files"), element("ul", {}, ...news.map(show)));
 }

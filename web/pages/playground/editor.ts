@@ -2,12 +2,12 @@
 //
 // It lives in a shadow root: there its styles are a constructed style sheet, which needs no exception in the page's
 // Content-Security-Policy, as <style> elements would.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { python } from "@codemirror/lang-python";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { EditorState, Prec, StateEffect, StateField, type Extension } from "@codemirror/state";
+import { EditorState, Prec, StateEffect, StateField, type Extension, type Transaction } from "@codemirror/state";
 import {
   Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers,
   type DecorationSet,
@@ -69,6 +69,20 @@ const theme = EditorView.theme({
   ".cm-textfield, .cm-button": { color: "inherit", background: "var(--surface)", border: "1px solid var(--line)" },
 });
 
+/** Text typed over a selection is put there by us: Chromium's own way carries the styles of what was there along, as style
+ * attributes, which the page's policy forbids. */
+const typedOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to, empty } = view.state.selection.main;
+    const text = event.data;
+    if (event.inputType !== "insertText" || text === null || empty || view.composing) return false;
+    event.preventDefault();
+    const insert = (): Transaction => view.state.update(view.state.replaceSelection(text), { userEvent: "input.type", scrollIntoView: true });
+    if (!view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, text, insert))) view.dispatch(insert());
+    return true;
+  },
+});
+
 export interface Editor {
   text(): string;
   setText(text: string): void;
@@ -79,10 +93,15 @@ export interface Editor {
   goTo(line: number): void;
 }
 
-export function makeEditor(host: HTMLElement, text: string, onChange: () => void, run: () => boolean): Editor {
+export function makeEditor(host: HTMLElement, text: string, onChange: () => void, run: () => void): Editor {
   const root = host.attachShadow({ mode: "open" });
+  const runHere = (view: EditorView): boolean => {
+    closeCompletion(view); // or the Escape that should stop the run would close that
+    run();
+    return true;
+  };
   const extensions: Extension = [
-    Prec.highest(keymap.of([{ key: "Mod-Enter", run }])),
+    Prec.highest(keymap.of([{ key: "Mod-Enter", run: runHere }])),
     lineNumbers(),
     highlightSpecialChars(),
     history(),
@@ -99,6 +118,7 @@ export function makeEditor(host: HTMLElement, text: string, onChange: () => void
     syntaxHighlighting(highlighting),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, indentWithTab]),
     python(),
+    typedOver,
     marks,
     theme,
     EditorView.contentAttributes.of({ "aria-label": "Python program. Escape, then Tab, leaves the editor." }),

@@ -49,8 +49,8 @@ const CSV = `import pandas as pd
 
 table = pd.read_csv("orders.csv", parse_dates=["day"])
 table["total"] = table["price"] * table["quantity"]
-summary = table.groupby("item")["total"].agg(["count", "sum"]).sort_values("sum", ascending=False)
-print(summary)
+summary = table.groupby("item")["total"].agg(["count", "sum"])
+print(summary.sort_values("sum", ascending=False))
 summary.to_csv("summary.csv")
 `;
 

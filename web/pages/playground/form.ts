@@ -140,7 +140,7 @@ export class Form {
       ["args", work.args.length + Object.keys(work.env).length > 0],
       ["files", work.files.length > 0 || work.collect.join() !== EVERY_FILE],
     ];
-    for (const [name, used] of given) if (used) byId(`panel-${name}`, HTMLDetailsElement).open = true;
+    for (const [name, used] of given) byId(`panel-${name}`, HTMLDetailsElement).open = used;
   }
 
   /** Each panel's heading says what is in it. */

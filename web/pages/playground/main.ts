@@ -29,7 +29,7 @@ let bounds: Bounds;
 let given: Work = emptyWork();
 
 const draft = new Draft(() => work());
-const editor = makeEditor(byId("code", HTMLElement), "", () => draft.changed(), () => (run(), true)); // prettier-ignore
+const editor = makeEditor(byId("code", HTMLElement), "", () => draft.changed(), run); // prettier-ignore
 const files = setUpFiles(
   { list: byId("file-list", HTMLElement), chooser: byId("file-chooser", HTMLInputElement), button: byId("file-add", HTMLButtonElement) },
   () => {
@@ -54,6 +54,7 @@ const runner = new Runner({
     result.clear();
     editor.unmark();
     result.show({ tone: "running", title: "Waiting for a sandbox", notes: [], line: null, environment: null });
+    result.bringIntoView();
   },
   started: () => result.show({ tone: "running", title: "Running", notes: [], line: null, environment: null }),
   elapsed: (seconds) => result.showElapsed(seconds, bounds),

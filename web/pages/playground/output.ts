@@ -17,6 +17,8 @@ export class OutputView {
   private frame = 0;
   private texts: Text[] = [];
   private characters = 0;
+  /** Each stream's line that has not ended. It goes on there, whatever the other stream has printed meanwhile. */
+  private readonly open: Record<Stream, Text | null> = { stdout: null, stderr: null };
 
   constructor(
     private readonly host: HTMLElement,
@@ -30,6 +32,7 @@ export class OutputView {
     this.pendingCharacters = 0;
     this.texts = [];
     this.characters = 0;
+    this.open.stdout = this.open.stderr = null;
     this.host.replaceChildren();
   }
 
@@ -48,6 +51,7 @@ export class OutputView {
     this.flush();
     for (const span of this.host.querySelectorAll<HTMLElement>(".stderr")) this.link(span);
     this.texts = [];
+    this.open.stdout = this.open.stderr = null;
   }
 
   text(): string {
@@ -66,49 +70,60 @@ export class OutputView {
     if (atEnd) this.host.scrollTop = this.host.scrollHeight;
   }
 
-  /** The last text node is the line that is not complete yet. */
   private append(stream: Stream, text: string): void {
-    let span = this.host.lastElementChild;
-    if (!(span instanceof HTMLElement) || !span.classList.contains(stream)) {
-      span = element("span", { className: stream });
-      if (stream === "stderr") {
-        span.setAttribute("role", "group");
-        span.setAttribute("aria-label", "standard error");
-      }
-      this.host.append(span);
-      this.add(span, "");
-    }
-    const tail = this.texts.at(-1);
-    if (tail === undefined) return;
+    const tail = this.open[stream] ?? this.add(this.span(stream), "");
+    const lines = overwrite(tail.data + text).slice(-KEPT_CHARACTERS);
+    const complete = lines.lastIndexOf("\n") + 1;
     this.characters -= tail.data.length;
-    const line = overwrite(tail.data + text).slice(-KEPT_CHARACTERS);
-    const complete = line.lastIndexOf("\n") + 1;
-    tail.data = line.slice(0, complete === 0 ? line.length : complete);
+    tail.data = complete > 0 ? lines.slice(0, complete) : lines;
     this.characters += tail.data.length;
-    if (complete > 0) this.add(span, line.slice(complete));
+    this.open[stream] = complete === 0 ? tail : null;
+    if (complete > 0 && complete < lines.length) this.open[stream] = this.add(tail.parentElement ?? this.span(stream), lines.slice(complete));
   }
 
-  private add(span: Element, text: string): void {
+  /** Where a stream goes on: the last span, if it is this stream's, or a new one. */
+  private span(stream: Stream): Element {
+    const last = this.host.lastElementChild;
+    if (last?.classList.contains(stream)) return last;
+    const span = element("span", { className: stream });
+    if (stream === "stderr") {
+      span.setAttribute("role", "group");
+      span.setAttribute("aria-label", "standard error");
+    }
+    this.host.append(span);
+    return span;
+  }
+
+  private add(span: Element, text: string): Text {
     const node = document.createTextNode(text);
     span.append(node);
     this.texts.push(node);
     this.characters += text.length;
+    return node;
   }
 
   private trim(): void {
-    let gone = 0;
-    for (const node of this.texts) {
-      if (this.characters - node.data.length < KEPT_CHARACTERS) break;
-      this.characters -= node.data.length;
-      const span = node.parentElement;
-      node.remove();
-      if (span?.firstChild === null) span.remove();
-      gone++;
+    let excess = this.characters - KEPT_CHARACTERS;
+    if (excess <= 0) return;
+    this.characters = KEPT_CHARACTERS;
+    for (let first = this.texts[0]; first !== undefined && excess > 0; first = this.texts[0]) {
+      if (first.data.length > excess) {
+        first.data = first.data.slice(excess);
+        break;
+      }
+      excess -= first.data.length;
+      this.drop(first);
     }
-    if (gone === 0) return;
-    this.texts.splice(0, gone);
     if (!this.host.firstElementChild?.classList.contains("cut"))
       this.host.prepend(element("span", { className: "cut" }, "… what came before is no longer shown\n"));
+  }
+
+  private drop(first: Text): void {
+    this.texts.shift();
+    for (const stream of ["stdout", "stderr"] as const) if (this.open[stream] === first) this.open[stream] = null;
+    const span = first.parentElement;
+    first.remove();
+    if (span?.firstChild === null) span.remove();
   }
 
   private link(span: HTMLElement): void {

@@ -31,6 +31,11 @@ export class Result {
     button.addEventListener("click", () => void copy(this.output.text(), button));
   }
 
+  /** Where the page is too narrow for two columns, the result is below the program. */
+  bringIntoView(): void {
+    if (this.verdict.getBoundingClientRect().top > innerHeight * 0.8) this.verdict.scrollIntoView({ block: "start" });
+  }
+
   clear(): void {
     this.output.clear();
     this.meters.replaceChildren();
