@@ -33,10 +33,3 @@ def test_error_in_the_dark(open_playground, service):
     playground.example("Error")
     playground.run()
     shoot(playground.page, "playground-dark")
-
-
-def test_telephone(open_playground, service):
-    playground = open_playground(service, viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
-    playground.example("Memory bomb")
-    playground.run()
-    shoot(playground.page, "playground-telephone")

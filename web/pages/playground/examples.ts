@@ -41,7 +41,7 @@ for damping in (0.1, 0.3, 0.6):
 axes.set(xlabel="time", ylabel="amplitude", title="Damped oscillations")
 axes.grid(alpha=0.3)
 axes.legend()
-figure.savefig("oscillations.png", dpi=110)  # what a program saves is shown
+figure.savefig("oscillations.png", dpi=110)  # files are shown
 print("saved oscillations.png")
 `;
 
