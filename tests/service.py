@@ -23,6 +23,8 @@ BINARY = Path(os.environ.get("HATCHERY_BINARY", REPOSITORY / "build" / "hatchery
 START_TIME = float(os.environ.get("HATCHERY_TEST_START_TIME", "30"))
 # The name of a container to test instead of a service that the tests start: tools/container.sh
 CONTAINER = os.environ.get("HATCHERY_TEST_CONTAINER")
+# How many times slower than a computer of today the machine is: an emulated one is.
+SLOWER = float(os.environ.get("HATCHERY_TEST_SLOWER", "1"))
 STOP_TIME = float(os.environ.get("HATCHERY_TEST_STOP_TIME", "20"))
 
 PR_SET_PDEATHSIG = 1

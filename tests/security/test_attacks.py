@@ -6,6 +6,7 @@ import pytest
 
 from attack import as_expected, execute
 from cases import ATTACKS
+from service import SLOWER
 
 # Files, folders and devices that all runs see.
 SHARED = ["/", "/usr", "/usr/lib/os-release", "/usr/bin/env", "/usr/bin/python3", "/etc/passwd", "/etc/ld.so.cache", "/etc", "/dev", "/dev/null", "/dev/zero",
@@ -26,7 +27,7 @@ def test_attack(target, attack, record_property):
     values = {"port": target.port, "shared": SHARED}
 
     def run(code):
-        return execute(target, attack.source(code, **values), attack.timeout)
+        return execute(target, attack.source(code, **values), min(60, attack.timeout * SLOWER))
 
     record_property("expected", "|".join(sorted(attack.statuses())))
     if attack.beside is not None:
@@ -43,6 +44,6 @@ def test_attack(target, attack, record_property):
         answers.append((run(attack.then), attack.then_output))
     for other, expected in answers:
         assert as_expected(expected, other["output"]), (answer, other)
-    canary = execute(target, "print(6 * 7)", 5)
+    canary = execute(target, "print(6 * 7)", 5 * SLOWER)
     assert (canary["output"], canary["error"], canary["status"], canary["exit_code"]) == ("42\n", None, "ok", 0), canary
     target.auditor.check()
