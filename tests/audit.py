@@ -189,6 +189,15 @@ def digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
 
 
+def shared_files(zygote):
+    """Files that every run of a zygote has mapped or reads, and none may change."""
+    mapped = {line.split()[-1] for line in Path(f"/proc/{zygote}/maps").read_text().splitlines() if "/" in line}
+    names = [p for p in mapped if p.startswith("/usr/") and ("/libc" in p or "/python3" in p or "/ld-" in p)]
+    root = Path(f"/proc/{zygote}/root")
+    names += [str(p) for pattern in ("usr/lib/python3*/os.py", "usr/bin/env", "etc/passwd") for p in root.glob(pattern)]
+    return ["/etc/passwd", *sorted(names)]
+
+
 class Auditor:
     """Looks at a service from outside, with root's rights, and says what is not as it was: the invariants of every attack.
 
@@ -212,20 +221,11 @@ class Auditor:
         self.requests = 0
         self.roles = service.role_pids()
         self.sanitized = any("libasan" in line for line in Path(f"/proc/{broker}/maps").read_text().splitlines())
-        self.watched = self.shared_files()
+        self.watched = shared_files(self.roles["zygote"][0])
         self.digests = {path: digest(path) for path in self.watched}
         self.cores = self.core_files()
         self.before = self.look()
         self.told = Counter()  # by cases before this one: each fails for its own events alone
-
-    def shared_files(self):
-        """Files that every run has mapped or reads, and none may change."""
-        zygote = self.roles["zygote"][0]
-        mapped = {line.split()[-1] for line in Path(f"/proc/{zygote}/maps").read_text().splitlines() if "/" in line}
-        names = [p for p in mapped if p.startswith("/usr/") and ("/libc" in p or "/python3" in p or "/ld-" in p)]
-        root = Path(f"/proc/{zygote}/root")
-        names += [str(p) for pattern in ("usr/lib/python3*/os.py", "usr/bin/env", "etc/passwd") for p in root.glob(pattern)]
-        return ["/etc/passwd", *sorted(names)]
 
     def core_files(self):
         return {p for folder in ("/", str(self.service.folder)) for p in os.listdir(folder) if p.startswith("core")}

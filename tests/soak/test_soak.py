@@ -196,7 +196,13 @@ class Soak:
         log = self.service.log_text()
         for event in ("sandbox.quarantined", "cgroup.stays", "Sanitizer"):
             assert event not in log, f"{event}\n{self.service.log_tail(40)}"
+        assert self.digests() == self.shared, "a file that all runs share has changed"
         self.service.canary()
+
+    def digests(self):
+        """By name: the folder below /proc is another zygote's by now."""
+        zygote = self.service.role_pids()["zygote"][0]
+        return {name.partition("/root/")[2] or name: audit.digest(name) for name in audit.shared_files(zygote)}
 
     def cycle(self, seconds, rate):
         """Load for so long, a kill somewhere in it, and then a look."""
@@ -227,6 +233,7 @@ class Soak:
         self.service.exercise()
         rate = SHARE * self.capacity()
         self.before = self.service.settled_holdings()
+        self.shared = self.digests()
         self.sample()
         self.latencies.clear()
         self.first = self.samples[-1]["memory"]
