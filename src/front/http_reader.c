@@ -41,6 +41,20 @@ static bool follows_crlf(const struct http_reader *r, const char *at)
     return byte_before(r, at, 1) == '\n' && byte_before(r, at, 2) == '\r';
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/* The last byte before `at` that is no blank, however far back. */
+static char before_blanks(const struct http_reader *r, const char *at)
+{
+    while (at > r->chunk)
+        if (!is_blank(*--at))
+            return *at;
+    return r->before_blanks;
+}
+
 static bool take_head_bytes(struct http_reader *r, size_t size)
 {
     r->head_size += size;
@@ -101,12 +115,7 @@ static bool is_header(const struct http_reader *r, const char *name)
 static int on_header_value(llhttp_t *parser, const char *at, size_t size)
 {
     struct http_reader *r = reader_of(parser);
-    ptrdiff_t back = 1;
-    char before;
-
-    while ((before = byte_before(r, at, back)) == ' ' || before == '\t')
-        back++;
-    if (before == '\n' && (size > 0 || r->value_size > 0)) /* llhttp reports an empty value behind its line */
+    if (before_blanks(r, at) == '\n' && (size > 0 || r->value_size > 0)) /* llhttp reports an empty value behind its line */
         return bad_request(r, "Folded header lines are not supported");
     r->value_size += size;
     if (!take_head_bytes(r, size) || r->value_size > HTTP_HEADER_MAX)
@@ -400,6 +409,7 @@ static enum http_read read_rest(struct http_reader *r, const char *bytes, size_t
     *taken = size;
     if (error == HPE_OK) {
         if (size > 0) {
+            r->before_blanks = before_blanks(r, bytes + size);
             r->before[0] = size > 1 ? bytes[size - 2] : r->before[1];
             r->before[1] = bytes[size - 1];
         }

@@ -67,7 +67,8 @@ struct http_reader {
     bool encoding_chunked, expects;
     struct buffer value;
     const char *chunk; /* what is being read now, */
-    char before[2];    /* and the two bytes before it */
+    char before[2];    /* and the two bytes before it, */
+    char before_blanks; /* and the last one before it that is no blank */
 };
 
 void http_reader_init(struct http_reader *reader, size_t max_body);

@@ -40,6 +40,8 @@ static const struct {
     /* lines and folding */
     {GET "A: b\r\n c\r\n\r\n", 400, NULL, NULL},
     {GET "A: b\r\n\tc\r\n\r\n", 400, NULL, NULL},
+    {GET "A: b\r\n    c\r\n\r\n", 400, NULL, NULL},
+    {GET "A:\r\n    c\r\n\r\n", 400, NULL, NULL},
     {GET "A: \r\n b\r\n\r\n", 400, NULL, NULL},
     {GET "A: b\r\n \r\n\r\n", 400, NULL, NULL},
     {"GET / HTTP/1.1\r\n Host: x\r\n\r\n", 400, NULL, NULL},
