@@ -171,6 +171,8 @@ void environment_event(struct broker *broker, struct environment *env, enum watc
 void environment_deadline(struct broker *broker, struct environment *env, uint64_t now);
 void environment_end(struct environment *env);
 void environment_wake(struct broker *broker, struct environment *env); /* starts it if it is at rest */
+/* The pidfd of a process that a maker says to have made. -1 with errno, ECHILD: it is no child of ours, or one that we know. */
+int maker_child(const struct broker *broker, pid_t pid);
 void environment_answered(struct environment *env); /* a zygote has given an answer that it owed */
 /* Ends children that a maker of the environment (NULL: any) made and could not tell us of before it died. */
 void reap_strangers(const struct broker *broker, const struct environment *env);
@@ -195,7 +197,7 @@ bool supply_is_idle(const struct environment *env); /* nothing of it runs, is re
 
 /* slot_make.c */
 void slot_make(struct broker *broker, struct slot *slot);
-void slot_nest_made(struct broker *broker, struct environment *env, struct message *message);
+void slot_nest_made(struct broker *broker, struct environment *env, const struct message *message);
 void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message);
 void slot_program_says(struct broker *broker, struct slot *slot);
 void slot_make_failed(struct broker *broker, struct slot *slot, int error, const char *what); /* an errno, and of which step */

@@ -177,11 +177,11 @@ void slot_make(struct broker *broker, struct slot *slot)
     slot->nest_pending = true;
 }
 
-void slot_nest_made(struct broker *broker, struct environment *env, struct message *message)
+void slot_nest_made(struct broker *broker, struct environment *env, const struct message *message)
 {
     const struct message_nest_made *made = &message->nest_made;
     struct slot *slot = slot_in(env, &message->head);
-    if (slot == NULL || !slot->nest_pending || (made->pid > 0) != (message->fd_count == 1)) {
+    if (slot == NULL || !slot->nest_pending || message->fd_count != 0) {
         environment_lose(broker, env, "the incubator broke the protocol");
         return;
     }
@@ -198,20 +198,27 @@ void slot_nest_made(struct broker *broker, struct environment *env, struct messa
         slot_make_failed(broker, slot, made->error, what);
         return;
     }
-    slot->init = made->pid;
-    slot->init_pidfd = message->fds[0];
-    message->fds[0] = -1;
-    if (slot->state != SLOT_NESTING) { /* abandoned meanwhile */
-        if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) != 0) {
-            process_end(&slot->init, &slot->init_pidfd);
-            slot_init_ended(broker, slot);
-        }
-        slot_kill_all(slot);
+    const int pidfd = maker_child(broker, made->pid);
+    if (pidfd < 0 && errno == ECHILD) {
+        environment_lose(broker, env, "the incubator broke the protocol");
         return;
     }
-    if (broker_watch(broker, slot->init_pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) != 0) {
-        slot_make_failed(broker, slot, errno, "descriptors of a sandbox");
-        slot_abandon(broker, slot);
+    slot->init = made->pid;
+    slot->init_pidfd = pidfd;
+    const bool wanted = slot->state == SLOT_NESTING; /* it was not abandoned meanwhile */
+    if (pidfd < 0 || broker_watch(broker, pidfd, EPOLLIN, WATCH_SLOT_INIT, slot) != 0) {
+        const int error = errno;
+        process_end(&slot->init, &slot->init_pidfd); /* nobody would tell of its end */
+        if (wanted) {
+            slot_make_failed(broker, slot, error, "descriptors of a sandbox");
+            slot_abandon(broker, slot);
+        } else {
+            slot_init_ended(broker, slot);
+        }
+        return;
+    }
+    if (!wanted) {
+        slot_kill_all(slot);
         return;
     }
     fork_program(broker, slot);
@@ -221,7 +228,9 @@ void slot_program_forked(struct broker *broker, struct environment *env, const s
 {
     const struct message_program_forked *forked = &message->program_forked;
     struct slot *slot = slot_in(env, &message->head);
-    if (slot == NULL || message->fd_count != 0) {
+    const bool expected = slot != NULL && slot->fork_pending && message->fd_count == 0;
+    const int pidfd = expected && forked->pid > 0 ? maker_child(broker, forked->pid) : -1;
+    if (!expected || (forked->pid > 0 && pidfd < 0 && errno == ECHILD)) {
         environment_lose(broker, env, "the zygote broke the protocol");
         return;
     }
@@ -229,8 +238,8 @@ void slot_program_forked(struct broker *broker, struct environment *env, const s
     environment_answered(env);
     if (forked->pid > 0) {
         slot->program = forked->pid;
-        slot->program_pidfd = (int)syscall(SYS_pidfd_open, forked->pid, 0);
-        if (slot->program_pidfd < 0 || broker_watch(broker, slot->program_pidfd, EPOLLIN, WATCH_SLOT_PROGRAM, slot) != 0) {
+        slot->program_pidfd = pidfd;
+        if (pidfd < 0 || broker_watch(broker, pidfd, EPOLLIN, WATCH_SLOT_PROGRAM, slot) != 0) {
             slot_make_failed(broker, slot, errno, "pidfd of a program");
             slot_abandon(broker, slot);
         }

@@ -270,10 +270,9 @@ struct message_nest_make {
     struct message_head head;
 };
 
-/* Descriptor on success: [0] pidfd of the nest's init, a child of the broker. */
 struct message_nest_made {
     struct message_head head;
-    int32_t pid;   /* in the broker's pid namespace; 0 on failure */
+    int32_t pid;   /* of the nest's init, a child of the broker, in the broker's pid namespace; 0 on failure */
     int32_t error; /* errno on failure */
     char what[64]; /* on failure: the step that failed */
 };

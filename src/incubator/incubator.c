@@ -40,21 +40,17 @@ static int make_nest(int channel, const struct nest_settings *settings, const st
 {
     struct message_nest_made made = {.head = *head};
     const char *what = "new network namespace";
-    int pidfd = -1;
 
     made.head.type = MESSAGE_NEST_MADE;
     int netns = network_namespace(head->slot);
     if (netns >= 0)
-        made.pid = nest_make(settings, netns, head->slot, &pidfd, &what);
-    if (pidfd < 0) {
+        made.pid = nest_make(settings, netns, head->slot, &what);
+    if (made.pid <= 0) {
         made.pid = 0;
         made.error = errno;
         strncpy(made.what, what, sizeof made.what - 1);
     }
-    int r = channel_send(channel, &made, sizeof made, &pidfd, pidfd >= 0);
-    if (pidfd >= 0)
-        close(pidfd);
-    return r;
+    return channel_send(channel, &made, sizeof made, NULL, 0);
 }
 
 int main(int argc, char **argv)

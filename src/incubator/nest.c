@@ -44,9 +44,9 @@ static int map_ids(pid_t pid, uint32_t index)
     return write_file(path, map, (size_t)n);
 }
 
-int nest_make(const struct nest_settings *settings, int netns, uint32_t index, int *pidfd, const char **what)
+int nest_make(const struct nest_settings *settings, int netns, uint32_t index, const char **what)
 {
-    int barrier[2], report[2];
+    int barrier[2], report[2], pidfd = -1;
     struct nest_failure failure = {.error = EIO};
 
     *what = "network namespace";
@@ -61,10 +61,9 @@ int nest_make(const struct nest_settings *settings, int netns, uint32_t index, i
         return -1;
     }
     *what = "clone";
-    *pidfd = -1;
     struct clone_args args = {
         .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PARENT | CLONE_PIDFD,
-        .pidfd = (uintptr_t)pidfd,
+        .pidfd = (uintptr_t)&pidfd,
     };
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) {
@@ -92,11 +91,10 @@ int nest_make(const struct nest_settings *settings, int netns, uint32_t index, i
         }
         error = errno;
         if (n != 1) { /* not sealed: the broker reaps what is left of it */
-            syscall(SYS_pidfd_send_signal, *pidfd, SIGKILL, NULL, 0);
-            close(*pidfd);
-            *pidfd = -1;
+            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
             pid = -1;
         }
+        close(pidfd);
     }
     close(barrier[1]);
     close(report[0]);
