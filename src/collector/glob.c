@@ -1,25 +1,25 @@
 /* glob.c: see glob.h. Runs in the collector. The pattern is a client's, the path a program's: both are hostile. */
 #include "collector/glob.h"
 
+#include "common/utf8.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* The character at `at`, as a number, and its length; a byte that begins none is one by itself. */
+/* The character at `at`, as a number, and its length; a byte that begins none is one by itself, and no other is the same: as
+ * Python has names that are no UTF-8. */
 static uint32_t character(const char *at, const char *end, size_t *length)
 {
+    enum { NOT_UTF8 = 0xdc00 };
     const unsigned char *p = (const unsigned char *)at;
-    size_t size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 1;
-    uint32_t value = size == 1 ? p[0] : p[0] & (0xffu >> (size + 1));
-    *length = 1;
-    if (size > (size_t)(end - at))
-        return p[0];
-    for (size_t i = 1; i < size; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return p[0];
+    const size_t size = utf8_sequence(p, (size_t)(end - at));
+    *length = size > 0 ? size : 1;
+    if (size <= 1)
+        return size == 1 ? p[0] : NOT_UTF8 | p[0];
+    uint32_t value = p[0] & (0xffu >> (size + 1));
+    for (size_t i = 1; i < size; i++)
         value = value << 6 | (p[i] & 0x3f);
-    }
-    *length = size;
     return value;
 }
 

@@ -23,7 +23,7 @@ static void matches(void **state)
         {"[]]", "]", true},        {"[!]]", "a", true},         {"[a", "[a", true},        {"[", "[", true},
         {"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", true},              {"[a-]", "-", true},       {"x[0-9]y", "x5y", true},
         {"", "a", false},          {"*", "", true},             {"a/", "a", false},        {"[!a]", ".", false},
-        {"?", "\xff", true},       {"*", "\xff\xfe", true},
+        {"?", "\xff", true},       {"*", "\xff\xfe", true},  {"?", "\xf8\x80\x80\x80", false}, {"[\xc3\xbf]", "\xff", false},
     };
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         if (glob_match(vectors[i].pattern, vectors[i].path) != vectors[i].match)
