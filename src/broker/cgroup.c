@@ -549,9 +549,11 @@ static uint64_t number(const struct cgroup *cgroup, enum counter counter)
 static uint64_t keyed(const char *text, const char *key)
 {
     size_t n = strlen(key);
-    for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL)
+    for (const char *line = text; *line != '\0'; line += *line == '\n') {
         if (strncmp(line, key, n) == 0 && line[n] == ' ')
             return strtoull(line + n + 1, NULL, 10);
+        line += strcspn(line, "\n");
+    }
     return 0;
 }
 
