@@ -16,10 +16,10 @@ PYTHON = /usr/bin/python3
 # The Debian suite whose kernel test-vm boots.
 VM_SUITE ?= bookworm
 
-# Seconds of attack-fuzz.
+# Seconds of attack-fuzz, and of fuzz for each target.
 TIME = 60
 
-.PHONY: help run build test screenshots attack attack-fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
+.PHONY: help run build test screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -30,6 +30,7 @@ help:
 	@echo "make attack   every attack on the sandbox, with a table of what came of it"
 	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
 	@echo "make soak TIME=3600   ordinary runs, attacks and random kills for so many seconds; figures and a chart in $(BUILD)/soak"
+	@echo "make fuzz TIME=600 TARGET=http   libFuzzer on what reads hostile bytes: all targets, or one, for so many seconds each"
 	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
@@ -74,6 +75,10 @@ soak: build
 	@mkdir -p $(BUILD)/soak
 	@PYTHON=$(PYTHON) HATCHERY_SOAK_TIME=$(TIME) HATCHERY_SOAK_FOLDER="$$PWD/$(BUILD)/soak" tools/pytest.sh $(BUILD) -s tests/soak $(ARGS)
 
+fuzz:
+	@tools/deps.sh build fuzz
+	@tools/fuzz.sh $(TIME) $(TARGET)
+
 test-container: build
 	@tools/deps.sh container bench
 	@ninja -C $(BUILD) bench/load
@@ -105,4 +110,4 @@ format:
 	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c')
 
 clean:
-	rm -rf $(BUILD) build-asan build-deb web/node_modules
+	rm -rf $(BUILD) build-asan build-fuzz build-deb web/node_modules

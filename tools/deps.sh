@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, vm, container, deb, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, vm, container, deb, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -67,6 +67,10 @@ for group in "$@"; do
         need_command mmdebstrap mmdebstrap
         need_command patchelf patchelf
         need_command promtool prometheus
+        ;;
+    fuzz)
+        need_command clang clang
+        need_package libclang-rt-dev libclang-rt-14-dev
         ;;
     vm)
         need_command qemu-system-x86_64 qemu-system-x86

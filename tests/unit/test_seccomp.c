@@ -5,12 +5,11 @@
 #include "sandbox/seal.h"
 #include "sandbox/seccomp_policy.h"
 
+#include "../bpf.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,63 +39,18 @@ static void load(uint32_t arch)
     filter_arch = arch;
 }
 
-/* The classic BPF that libseccomp writes; anything else fails the test. */
 static uint32_t run(const struct sock_filter *filter, size_t filter_count, const struct seccomp_data *data)
 {
-    uint32_t a = 0, x = 0, memory[BPF_MEMWORDS] = {0};
-    for (size_t pc = 0; pc < filter_count; pc++) {
-        const struct sock_filter *f = &filter[pc];
-        switch (f->code) {
-        case BPF_LD | BPF_W | BPF_ABS:
-            assert_true(f->k % 4 == 0 && f->k < sizeof *data);
-            memcpy(&a, (const char *)data + f->k, sizeof a);
-            break;
-        case BPF_LD | BPF_MEM:
-            a = memory[f->k];
-            break;
-        case BPF_ST:
-            memory[f->k] = a;
-            break;
-        case BPF_MISC | BPF_TAX:
-            x = a;
-            break;
-        case BPF_MISC | BPF_TXA:
-            a = x;
-            break;
-        case BPF_ALU | BPF_AND | BPF_K:
-            a &= f->k;
-            break;
-        case BPF_JMP | BPF_JA:
-            pc += f->k;
-            break;
-        case BPF_JMP | BPF_JEQ | BPF_K:
-            pc += a == f->k ? f->jt : f->jf;
-            break;
-        case BPF_JMP | BPF_JGT | BPF_K:
-            pc += a > f->k ? f->jt : f->jf;
-            break;
-        case BPF_JMP | BPF_JGE | BPF_K:
-            pc += a >= f->k ? f->jt : f->jf;
-            break;
-        case BPF_JMP | BPF_JSET | BPF_K:
-            pc += (a & f->k) != 0 ? f->jt : f->jf;
-            break;
-        case BPF_RET | BPF_K:
-            return f->k;
-        default:
-            fail_msg("an instruction that this test does not know: 0x%x", f->code);
-        }
-    }
-    fail_msg("the filter has no end");
-    return 0;
+    uint32_t verdict = 0;
+    assert_true(bpf_run(filter, filter_count, data, &verdict));
+    return verdict;
 }
 
-/* Of equal actions the one of the filter that was loaded last counts. */
 static uint32_t interpret(const struct seccomp_data *data)
 {
     const uint32_t first = run(filters.code, filters.head.zygote_count, data);
     const uint32_t last = run(filters.code + filters.head.zygote_count, filters.head.program_count, data);
-    return (int32_t)(first & SECCOMP_RET_ACTION_FULL) < (int32_t)(last & SECCOMP_RET_ACTION_FULL) ? first : last;
+    return bpf_stricter(first, last);
 }
 
 static uint32_t verdict(uint32_t number, const uint64_t args[6])
