@@ -17,7 +17,7 @@ RUN tools/build.sh --web
 COPY meson.build ./
 COPY tools tools/
 COPY web web/
-COPY docs/hatchery.1 docs/
+COPY docs/hatchery.1 docs/hatchery.conf.5 docs/
 COPY src src/
 COPY bench bench/
 COPY tests/unit tests/unit/

@@ -147,6 +147,23 @@ def measure_cancel(server):
     return statistics.median(times), max(times)
 
 
+def measure_metrics(server, count=2000):
+    """Seconds of processor time, of broker and front, for one GET /metrics."""
+
+    def spent():
+        ticks = 0
+        for pid in (server.process.pid, front(server)):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    connection, before = http.client.HTTPConnection("127.0.0.1", server.port), spent()
+    for _ in range(count):
+        connection.request("GET", "/metrics")
+        connection.getresponse().read()
+    return (spent() - before) / count
+
+
 CROWD_PROGRAM = """
 import http.client, json, sys, threading
 port, body = int(sys.argv[1]), json.dumps({"code": sys.argv[2]})
@@ -209,6 +226,8 @@ def main():
             rows.append(("front's growth for a client that does not read", f"{grown / MEBIBYTE:.2f} MiB", "below 8 MiB", grown < 8 * MEBIBYTE))
             cancel, worst = measure_cancel(server)
             rows.append(("DELETE to the run's answer, p50 and worst", f"{cancel * 1e3:.2f} ms, {worst * 1e3:.2f} ms", "below 50 ms", worst < 0.05))
+            each = measure_metrics(server)
+            rows.append(("GET /metrics, processor time of broker and front", f"{each * 1e3:.2f} ms", "below 1 ms", each < 0.001))
         finally:
             server.stop()
         each = measure_idle(options, folder)

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const HASH_LENGTH = 8;
-const BANNER = "/*! CodeMirror and Lezer: MIT, Copyright (C) 2018-2026 Marijn Haverbeke and others, https://codemirror.net */";
+const CODEMIRROR = "/*! CodeMirror and Lezer: MIT, Copyright (C) 2018-2026 Marijn Haverbeke and others, https://codemirror.net */";
 
 const REDOC = "node_modules/redoc/bundles/redoc.standalone.js";
 const REDOC_PICTURE = "https://cdn.redoc.ly/redoc/logo-mini.svg";
@@ -27,13 +27,17 @@ const result = await build({
   target: "es2022",
   charset: "utf8",
   legalComments: "none",
-  banner: { js: BANNER },
   metafile: true,
   logLevel: "warning",
 });
 const inputs = Object.keys(result.metafile.inputs).map((input) => path.join(web, input));
 
 for (const page of pages) {
+  const [script] = Object.entries(result.metafile.outputs).find(([name]) => path.basename(name) === `${page}.js`) ?? [];
+  if (Object.keys(result.metafile.outputs[script].inputs).some((input) => input.includes("@codemirror"))) {
+    const file = path.join(folder, `${page}.js`);
+    await writeFile(file, CODEMIRROR + "\n" + (await readFile(file, "utf8")));
+  }
   const source = path.join(web, `pages/${page}/index.html`);
   let html = await readFile(source, "utf8");
   for (const kind of ["js", "css"]) {

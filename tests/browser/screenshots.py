@@ -1,7 +1,12 @@
 """`make screenshots`: the pictures in docs/images, taken of the real thing. No test: pytest runs it when it is named."""
 
+import math
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="no Playwright here: tests/requirements.txt")
@@ -33,3 +38,27 @@ def test_error_in_the_dark(open_playground, service):
     playground.example("Error")
     playground.run()
     shoot(playground.page, "playground-dark")
+
+
+LOAD = {"print(1)": 70, "sum(range(300000))": 15, "import time; time.sleep(0.05)": 10, "raise ValueError": 4, "bytearray(400 << 20)": 1}  # how many of a hundred
+LOAD_SECONDS = 150
+
+
+@pytest.mark.timeout(600)
+def test_status(open_page, make_service):
+    service = make_service(pool=4, **{"environment.data.preload": "json,decimal", "environment.data.pool": 1})
+    page = open_page(service, "/status", viewport={"width": 1200, "height": 960})
+    end = time.monotonic() + LOAD_SECONDS
+
+    def client(number):
+        chance = random.Random(number)
+        with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as own:
+            while (left := end - time.monotonic()) > 0:
+                own.post("/execute", json={"code": chance.choices(list(LOAD), list(LOAD.values()))[0]})
+                time.sleep(chance.uniform(0.02, 0.35) * (1.3 + math.sin(left / 12)))
+
+    with ThreadPoolExecutor(6) as clients:
+        waiting = [clients.submit(client, number) for number in range(6)]
+        while any(not one.done() for one in waiting) and time.monotonic() < end - 4:
+            page.wait_for_timeout(1000)
+        shoot(page, "status")

@@ -267,7 +267,7 @@ def test_wrong_method(service, method, path, allow):
         assert answer.text == '{"detail":"Method Not Allowed"}'
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/redoc", "/", "/playground/playground.js"])
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/redoc", "/", "/playground/playground.js", "/status", "/status/status.js"])
 def test_head_is_get_without_the_body(service, path):
     get = service.client.get(path, headers={"Accept-Encoding": "identity"})
     with service.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n".encode()) as connection:

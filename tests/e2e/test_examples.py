@@ -61,6 +61,7 @@ NOT_RUN = [
     ("docs/deployment.md", "sudo install", "changes the machine's AppArmor"),
     ("docs/deployment.md", "make deb", "installs a package: tools/deb.sh test does it in a root of its own"),
     ("docs/deployment.md", "sudo apt install uidmap", "changes the machine's users: tests/vm/test_rootless.py"),
+    ("docs/testing.md", "make soak", "an hour; .ci/run has two minutes of it"),
     ("docs/testing.md", "make test-vm", "boots virtual machines: .ci/run"),
 ]
 
@@ -108,6 +109,10 @@ def blocks():
             else:
                 found.append(Block(name, text.count("\n", 0, match.start()) + 1, kind, body, None))
             end = match.end()
+    for name, kind in (("docs/hatchery.1", "bash"), ("docs/hatchery.conf.5", "ini")):
+        text = (services.REPOSITORY / name).read_text()
+        for match in re.finditer(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", text, re.MULTILINE | re.DOTALL):
+            found.append(Block(name, text.count("\n", 0, match.start()) + 1, kind, match[1].replace("\\-", "-"), None))
     return found
 
 
@@ -335,6 +340,14 @@ def test_every_field_has_an_example(documented):
     for schema, text in (("ExecuteRequest", sent), ("ExecuteResponse", shown)):
         for name in schemas[schema]["properties"]:
             assert f'"{name}"' in text, f"docs/api.md has no example of {name} ({schema})"
+
+
+def test_the_man_page_has_every_command():
+    commands = re.findall(r"^  ([a-z]+) +(?=[a-z])", services.command("help").stdout.decode(), re.MULTILINE)
+    page = (services.REPOSITORY / "docs/hatchery.1").read_text()
+    assert len(commands) > 5
+    for name in commands:
+        assert re.search(rf"^\.It Cm {name}\b", page, re.MULTILINE) and re.search(rf"^\.Cm {name}\b", page, re.MULTILINE), name
 
 
 def slug(heading):

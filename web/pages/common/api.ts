@@ -18,9 +18,20 @@ export interface Environment {
   limits: Limits & { cpus: number; files: number };
 }
 
+export interface Layer {
+  layer: string;
+  state: string;
+  required: boolean;
+  detail: string;
+  remedy: string;
+}
+
 export interface Info {
   version: string;
   environments: Environment[];
+  isolation: Layer[];
+  concurrency: number;
+  queue: number;
   default_timeout: number;
   max_timeout: number;
   max_body: number;
