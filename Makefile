@@ -19,13 +19,14 @@ VM_SUITE ?= bookworm
 # Seconds of attack-fuzz, and of fuzz for each target.
 TIME = 60
 
-.PHONY: help run build test screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
+.PHONY: help run build test test-reload screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
 	@echo "make build    leave the binary in $(BUILD)/hatchery"
 	@echo "make test     every suite, then again with the address and undefined-behaviour sanitizers"
 	@echo "make screenshots  the pictures in docs/images, from a real browser"
+	@echo "make test-reload  20 reloads and 5 new binaries under 200 requests a second: none is lost"
 	@echo "make test-vm  the suites that depend on it with another kernel and cgroup v2, in a virtual machine"
 	@echo "make attack   every attack on the sandbox, with a table of what came of it"
 	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
@@ -57,6 +58,10 @@ test:
 screenshots: build
 	@tools/deps.sh test ci
 	@PYTHON=$(PYTHON) tools/pytest.sh $(BUILD) tests/browser/screenshots.py
+
+test-reload: build
+	@tools/deps.sh test
+	@PYTHON=$(PYTHON) HATCHERY_RELOADS=20 HATCHERY_UPGRADES=5 HATCHERY_RELOAD_RATE=200 tools/pytest.sh $(BUILD) -s tests/e2e/test_reload.py -k no_request_is_lost $(ARGS)
 
 test-vm: build
 	@tools/deps.sh vm

@@ -29,8 +29,11 @@ def serve(options, folder, *settings):
 
 
 def front(server):
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return next(pid for pid in children if "front" in Path(f"/proc/{pid}/comm").read_text())
+    def children(pid):
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+    (broker,) = children(server.process.pid)
+    return next(pid for pid in children(broker) if "front" in Path(f"/proc/{pid}/comm").read_text())
 
 
 def resident(pid):

@@ -216,7 +216,7 @@ class Auditor:
         service.exercise(clients=16)
         service.canary()
         service.settled_holdings()
-        broker = service.process.pid
+        broker = service.broker or service.process.pid
         self.log_start = service.log.stat().st_size
         self.requests = 0
         self.roles = service.role_pids()

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -152,8 +153,9 @@ def post(body, path="/execute", content_type="application/json", extra=b"", meth
 class Service:
     """hatchery serve on a port of its own. Settings are keyword arguments: pool=4 is --pool 4."""
 
-    def __init__(self, folder=None, environment_more=None, **settings):
+    def __init__(self, folder=None, environment_more=None, binary=BINARY, **settings):
         self.settings = settings
+        self.binary = binary
         self.folder = Path(folder or tempfile.mkdtemp(prefix="hatchery-test-"))
         self.environment_more = environment_more or {}
         self.log = self.folder / "service.log"
@@ -165,7 +167,7 @@ class Service:
     # --- life -----------------------------------------------------------------------------------------------
 
     def arguments(self):
-        arguments = [str(BINARY), "serve", "--listen", f"127.0.0.1:{self.port}"]
+        arguments = [str(self.binary), "serve", "--listen", f"127.0.0.1:{self.port}"]
         for name, value in self.settings.items():
             arguments += [f"--{name.replace('_', '-')}", str(value)]
         return arguments
@@ -313,11 +315,20 @@ class Service:
     def tree(self):
         return audit.tree(self.process.pid) if self.process else {}
 
+    @property
+    def broker(self):
+        """The pid of the broker of the generation that serves; 0 while there is none."""
+        return max(self.brokers(), key=start_time, default=0)
+
+    def brokers(self):
+        """Of every generation: one, but for a while after a reload."""
+        return [pid for pid, stat in self.tree().items() if stat[0] == "hatchery-broker" and stat[2] == self.process.pid]
+
     def role_pids(self):
-        """{role: [pids]} of the processes that stay: broker, front, incubator, zygote."""
-        roles = {"broker": [self.process.pid]}
+        """{role: [pids]} of the processes that stay: supervisor, broker, front, incubator, zygote."""
+        roles = {"supervisor": [self.process.pid], "broker": sorted(self.brokers())}
         for pid in self.tree():
-            if pid == self.process.pid:
+            if pid == self.process.pid or pid in roles["broker"]:
                 continue
             role = role_of(pid)
             if role:
@@ -331,7 +342,7 @@ class Service:
 
     def cgroups(self):
         """The cgroup folders of this service, in all hierarchies."""
-        return audit.cgroup_folders(f"hatchery-{self.process.pid}")
+        return audit.cgroup_folders(f"hatchery-{self.broker}") if self.broker else set()
 
     def holdings(self):
         """Everything that must be the same before and after any number of runs."""
@@ -416,6 +427,15 @@ class Container(Service):
 ROLES = ("front", "incubator", "zygote")
 
 
+def start_time(pid):
+    """Clock ticks since boot; 0 when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(text[text.rindex(")") + 2 :].split()[19])
+
+
 def role_of(pid):
     """Which of the service's lasting processes this is; None for a sandbox or a stranger.
 
@@ -431,6 +451,18 @@ def role_of(pid):
         if role in text:
             return role
     return None
+
+
+def copy_binary(folder):
+    """The binary and what it looks for beside it, in a folder where it can be replaced; its path. What was there is replaced as a
+    package manager does it: by a new file of the same name."""
+    names = ("hatchery", "src/zygote/_hatchery.abi3.so", "src/incubator/hatchery-incubator", "src/collector/hatchery-collector")
+    for name in names:
+        target = Path(folder) / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(BINARY.parent / name, f"{target}.new")
+        os.rename(f"{target}.new", target)
+    return Path(folder) / "hatchery"
 
 
 def command(*arguments, input=None, timeout=60, **environment_more):

@@ -1,6 +1,6 @@
 #!/bin/sh
-# dev.sh FOLDER [OPTION...]: builds and serves; at every change of a source file builds again and restarts the service.
-# A build that fails leaves the old service running, and says so.
+# dev.sh FOLDER [OPTION...]: builds and serves; at every change of a source file builds again, and the new binary takes over.
+# A build that fails, or a binary that does not start, leaves the old service running, and says so.
 set -eu
 build=$1
 shift
@@ -14,6 +14,14 @@ stop() {
     kill -TERM "$pid" 2>/dev/null || true
     wait "$pid" || true
     pid=""
+}
+# A service that was started with sudo cannot be told by everybody: then it is started again.
+replace() {
+    if [ -n "$pid" ] && kill -USR2 "$pid" 2>/dev/null; then
+        return 0
+    fi
+    stop
+    start "$@"
 }
 start() {
     tools/serve.sh "$build/hatchery" "$@" &
@@ -29,8 +37,7 @@ while :; do
     if [ "$now" != "$seen" ]; then
         seen=$now
         if tools/build.sh "$build"; then
-            stop
-            start "$@"
+            replace "$@"
         elif [ -n "$pid" ]; then
             echo "dev: the build failed; the service keeps running as it was" >&2
         else

@@ -5,7 +5,7 @@
 #include "broker/keys.h"
 #include "broker/inner_root.h"
 #include "broker/process.h"
-#include "broker/supervisor.h"
+#include "broker/seat.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@
 
 enum { EVENTS_MAX = 64, SLOTS_MAX = 2048 /* of an environment; its makers have so many places */ };
 #define SECOND_NS 1000000000ULL
-#define DRAIN_NS (10 * SECOND_NS) /* SIGTERM: the front may finish what runs for this long */
+#define RETIRE_SLACK_NS (60 * SECOND_NS)
 
 uint64_t now_ns(void)
 {
@@ -67,35 +67,67 @@ static void stop(struct broker *broker)
         return;
     }
     broker->stopping = true;
-    supervisor_tell("STOPPING=1");
-    log_event(LOG_INFO, "service.stopping", LOG_I("pid", getpid()));
-    broker->client_retry_at = now_ns() + DRAIN_NS;
+    broker->client_retry_at = now_ns() + (uint64_t)(broker->config->drain_timeout * 1e9);
     if (broker->client > 0)
         kill(broker->client, SIGTERM); /* it finishes its runs and exits; the loop ends with it */
+}
+
+/* The front finishes what was accepted, however long that may take by the settings. */
+static void retire(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    if (broker->retiring || broker->stopping)
+        return;
+    log_event(LOG_INFO, "broker.retires", LOG_I("pid", getpid()));
+    broker->retiring = true;
+    broker->mode_unsent = true;
+    broker->client_retry_at = now_ns() + RETIRE_SLACK_NS +
+                              (uint64_t)((config->idle_timeout + config->body_timeout + config->max_wait + config->max_timeout) * 1e9);
+    client_flush(broker);
+    supply_retire(broker);
+    if (broker->client == 0) /* it has just died, and nobody waits for another one */
+        broker->stopping = true;
 }
 
 /* A file that cannot be used changes nothing. */
 static void reload_keys(struct broker *broker)
 {
     struct error err;
-    int keys = keys_open(broker->config->keys_file, &err);
+    int keys = broker->keys >= 0 ? keys_open(broker->config->keys_file, &err) : error_set(&err, 0, "keys-file is not set");
     if (keys < 0) {
         log_event(LOG_ERROR, "keys.unchanged", LOG_S("reason", err.text));
+        seat_say(broker->control, "keys failed %s", err.text);
         return;
     }
     close(broker->keys);
     broker->keys = keys;
     broker->keys_unsent = true;
     client_flush(broker);
+    seat_say(broker->control, "keys ok");
+}
+
+static void control_readable(struct broker *broker)
+{
+    char line[SEAT_LINE_MAX];
+    long n;
+    while ((n = seat_hear(broker->control, line)) > 0) {
+        if (strcmp(line, "keys") == 0)
+            reload_keys(broker);
+        else if (strcmp(line, "retire") == 0)
+            retire(broker);
+    }
+    if (n == 0 || errno != EAGAIN) { /* the supervisor is dead */
+        close_fd(&broker->control);
+        stop(broker);
+        stop(broker);
+    }
 }
 
 static void signals_readable(struct broker *broker)
 {
     struct signalfd_siginfo info;
     while (read(broker->signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_signo == SIGHUP && broker->keys >= 0)
-            reload_keys(broker);
-        else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || info.ssi_signo == SIGHUP)
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || (info.ssi_signo == SIGHUP && broker->control < 0))
             stop(broker);
 }
 
@@ -122,6 +154,10 @@ static void dispatch(struct broker *broker, const struct epoll_event *event)
         break;
     case WATCH_CLIENT_PID:
         client_gone(broker);
+        break;
+    case WATCH_CONTROL:
+        if (broker->control >= 0)
+            control_readable(broker);
         break;
     case WATCH_MAKER:
     case WATCH_MAKER_PID:
@@ -180,7 +216,7 @@ static void deadlines(struct broker *broker)
         environment_deadline(broker, &broker->environments[i], now);
     if (broker->client_retry_at != 0 && broker->client_retry_at <= now) {
         broker->client_retry_at = 0;
-        if (broker->stopping) {
+        if (broker->stopping || broker->retiring) {
             if (broker->client > 0)
                 kill(broker->client, SIGKILL);
         } else if (broker->client == 0 && broker->client_start(broker, &err) != 0) {
@@ -196,9 +232,11 @@ static void tell_ready(struct broker *broker)
     for (uint32_t i = 0; i < broker->environment_count && !broker->told_ready; i++)
         if (!broker->environments[i].served_once)
             return;
-    if (!broker->told_ready)
-        supervisor_tell("READY=1");
+    if (broker->told_ready || broker->control < 0)
+        return;
     broker->told_ready = true;
+    client_flush(broker); /* the front accepts */
+    seat_say(broker->control, "ready %d", SEAT_VERSION);
 }
 
 static void loop(struct broker *broker)
@@ -296,7 +334,7 @@ static int prepare(struct broker *broker, struct error *err)
     if (inner_root(broker->config, err) != 0)
         return -1;
     if (geteuid() != 0)
-        return error_set(err, 0, "needs root to make sandboxes (namespaces, cgroups, user ids); start it with sudo, or as this user with --rootless true");
+        return error_set(err, 0, BROKER_NEEDS_ROOT);
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return error_set(err, errno, "prctl");
     signal(SIGPIPE, SIG_IGN);
@@ -304,16 +342,18 @@ static int prepare(struct broker *broker, struct error *err)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1); /* without a meaning yet; their default is to kill */
+    sigaddset(&set, SIGUSR1); /* without a meaning; their default is to kill */
     sigaddset(&set, SIGUSR2);
     sigprocmask(SIG_BLOCK, &set, NULL);
     broker->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     broker->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (broker->signals < 0 || broker->epoll < 0 || broker_watch(broker, broker->signals, EPOLLIN, WATCH_SIGNAL, NULL) != 0)
         return error_set(err, errno, "epoll");
+    if (broker->control >= 0 && broker_watch(broker, broker->control, EPOLLIN, WATCH_CONTROL, NULL) != 0)
+        return error_set(err, errno, "epoll_ctl");
     if (make_slots(broker, err) != 0 || plan_environments(broker, err) != 0)
         return -1;
-    return cgroup_tree_open(&broker->cgroups, err);
+    return cgroup_tree_open(&broker->cgroups, broker->control >= 0, err);
 }
 
 static void finish(struct broker *broker)

@@ -9,8 +9,12 @@
 /* Whether broker_serve() would be content with the settings and the files that they name. 0, or -1 with `err`. */
 int broker_check(const struct config *config, struct error *err);
 
-/* Serves until SIGTERM or SIGINT. Returns the exit status, or -1 with `err` where it could not start. */
-int broker_serve(const struct config *config, struct error *err);
+#define BROKER_NEEDS_ROOT "needs root to make sandboxes (namespaces, cgroups, user ids); start it with sudo, or as this user with --rootless true"
+
+struct seat; /* broker/seat.h */
+
+/* Serves until SIGTERM, or until it has retired. Returns the exit status, or -1 with `err` where it could not start. */
+int broker_serve(const struct config *config, const struct seat *seat, struct error *err);
 
 struct run_request; /* runner/runner.h */
 

@@ -34,6 +34,8 @@ static const struct {
     [END] = {"pids", "pids.max", "cgroup.kill", O_WRONLY, false}, /* see cgroup_kill(); cgroup.kill: Linux 5.14 */
 };
 
+enum { LEFTOVER_WAITS = 200, LEFTOVER_WAIT_US = 5000 };
+
 #define LEAF "hatchery-service" /* see make_room() */
 
 static const char *const needed[] = {"memory", "pids", "cpu", "cpuacct"};
@@ -198,7 +200,7 @@ static bool is_root_group(const char *base)
 }
 
 /* Are we alone in the group? Then it was made for us: by systemd, or by a container engine. */
-static bool is_ours(const char *base)
+static bool is_ours(const char *base, bool with_parent)
 {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/cgroup.procs", base);
@@ -206,7 +208,7 @@ static bool is_ours(const char *base)
     bool ours = file != NULL;
     int pid;
     while (ours && fscanf(file, "%d", &pid) == 1)
-        ours = pid == getpid() || pid == 1; /* 1: a container's init; it comes along */
+        ours = pid == getpid() || (with_parent && pid == getppid()) || pid == 1; /* 1: a container's init; it comes along */
     if (file != NULL)
         fclose(file);
     return ours;
@@ -214,9 +216,12 @@ static bool is_ours(const char *base)
 
 /* In somebody's session, which must not be disturbed, the service's group goes to the top of what is mounted, which root
  * may do. In a container that top has processes, too, but all of them are the container's. */
-static void choose_base(struct cgroup_hierarchy *h)
+static void choose_base(struct cgroup_hierarchy *h, bool with_parent)
 {
-    if (!is_root_group(h->base) && !is_ours(h->base))
+    char *name = strrchr(h->base, '/');
+    if (with_parent && name != NULL && strcmp(name + 1, LEAF) == 0)
+        *name = '\0'; /* the generation before this one, or one that died, has made room */
+    else if (!is_root_group(h->base) && !is_ours(h->base, with_parent))
         strcpy(h->base, CGROUP_MOUNT);
 }
 
@@ -304,31 +309,86 @@ static void remove_groups(const char *dir)
     rmdir(dir);
 }
 
-/* Groups "hatchery-PID" of services that are no more. */
+static bool is_named_hatchery(int pid)
+{
+    char path[64], name[32];
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    return read_text(path, name, sizeof name) == 0 && strncmp(name, "hatchery", 8) == 0;
+}
+
+/* Is it the child of a service that lives? The one that the group is named after may live in another pid namespace. */
+static bool is_served(int pid)
+{
+    char path[64], text[256];
+    int parent;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    const char *end = read_text(path, text, sizeof text) == 0 ? strrchr(text, ')') : NULL;
+    return end != NULL && sscanf(end + 1, " %*c %d", &parent) == 1 && (parent == 0 || is_named_hatchery(parent));
+}
+
+enum members { MEMBERS_NONE, MEMBERS_KILLED, MEMBERS_OF_SOMEBODY };
+
+static enum members kill_listed(const char *procs)
+{
+    enum members found = MEMBERS_NONE;
+    FILE *file = fopen(procs, "re");
+    int pid;
+    while (file != NULL && found != MEMBERS_OF_SOMEBODY && fscanf(file, "%d", &pid) == 1) {
+        if (pid == 0 || is_served(pid))
+            found = MEMBERS_OF_SOMEBODY;
+        else if (kill(pid, SIGKILL) == 0)
+            found = MEMBERS_KILLED;
+    }
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+/* Kills what lives in a group and those below it, unless it belongs to somebody. */
+static enum members kill_members(const char *dir)
+{
+    DIR *stream = opendir(dir);
+    enum members found = MEMBERS_NONE;
+    for (struct dirent *entry; stream != NULL && found != MEMBERS_OF_SOMEBODY && (entry = readdir(stream)) != NULL;) {
+        char path[PATH_MAX];
+        if (entry->d_name[0] == '.' || (size_t)snprintf(path, sizeof path, "%s/%s", dir, entry->d_name) >= sizeof path)
+            continue;
+        const enum members here = entry->d_type == DT_DIR                        ? kill_members(path)
+                                  : strcmp(entry->d_name, "cgroup.procs") == 0 ? kill_listed(path)
+                                                                                 : MEMBERS_NONE;
+        found = here > found ? here : found;
+    }
+    if (stream != NULL)
+        closedir(stream);
+    return found;
+}
+
+/* Removes groups "hatchery-PID" of services that are no more. Their processes are dying, or have nobody who ends them. */
 static void remove_leftovers(const char *base)
 {
     DIR *stream = opendir(base);
     for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
         int pid, end = 0;
         char path[PATH_MAX];
-        if (sscanf(entry->d_name, "hatchery-%d%n", &pid, &end) != 1 || entry->d_name[end] != '\0')
+        if (sscanf(entry->d_name, "hatchery-%d%n", &pid, &end) != 1 || entry->d_name[end] != '\0' || pid == getpid() ||
+            is_named_hatchery(pid) || (size_t)snprintf(path, sizeof path, "%s/%s", base, entry->d_name) >= sizeof path)
             continue;
-        if (pid != getpid() && kill(pid, 0) != 0 && errno == ESRCH &&
-            (size_t)snprintf(path, sizeof path, "%s/%s", base, entry->d_name) < sizeof path)
-            remove_groups(path);
+        for (int i = 0; i < LEFTOVER_WAITS && kill_members(path) == MEMBERS_KILLED; i++)
+            usleep(LEFTOVER_WAIT_US);
+        remove_groups(path);
     }
     if (stream != NULL)
         closedir(stream);
 }
 
-int cgroup_tree_open(struct cgroup_tree *tree, struct error *err)
+int cgroup_tree_open(struct cgroup_tree *tree, bool with_parent, struct error *err)
 {
     memset(tree, 0, sizeof *tree);
     snprintf(tree->name, sizeof tree->name, "hatchery-%d", (int)getpid());
     if (find(tree, err) != 0)
         return -1;
     if (tree->version == 2)
-        choose_base(&tree->hierarchies[0]);
+        choose_base(&tree->hierarchies[0], with_parent);
     for (int i = 0; i < tree->count; i++) {
         char path[PATH_MAX + 64];
         remove_leftovers(tree->hierarchies[i].base);

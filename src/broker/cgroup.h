@@ -63,9 +63,9 @@ int cgroup_mount_fresh(struct error *err);
 bool cgroup_is_needed(const char *list, size_t size);
 
 /* Finds the hierarchies, removes what dead services left, makes the service's own group. On v2 this may move the
- * processes of the group it was started in into a leaf of it ("no internal processes"), until cgroup_tree_close().
- * 0, or -1 with `err`. */
-int cgroup_tree_open(struct cgroup_tree *tree, struct error *err);
+ * processes of the group it was started in into a leaf of it ("no internal processes"), until cgroup_tree_close(); the
+ * parent comes along where `with_parent`. 0, or -1 with `err`. */
+int cgroup_tree_open(struct cgroup_tree *tree, bool with_parent, struct error *err);
 
 /* Removes the service's group; its slots' groups must be gone. */
 void cgroup_tree_close(struct cgroup_tree *tree);

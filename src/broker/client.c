@@ -2,6 +2,7 @@
  * A client that breaks the protocol, or dies, is ended and started anew; its runs end with it. */
 #include "broker/core.h"
 #include "broker/process.h"
+#include "broker/seat.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -129,9 +130,20 @@ static bool flush_stats(struct broker *broker)
     return true;
 }
 
+static bool flush_mode(struct broker *broker)
+{
+    const struct message_front_mode mode = {.head = {.type = MESSAGE_FRONT_MODE, .slot = broker->retiring ? FRONT_RETIRES : FRONT_ACCEPTS}};
+    if (!broker->mode_unsent || (broker->holds && !broker->told_ready && !broker->retiring))
+        return true;
+    if (!send_one(broker, &mode, sizeof mode, NULL, 0))
+        return false;
+    broker->mode_unsent = false;
+    return true;
+}
+
 void client_flush(struct broker *broker)
 {
-    if (broker->client_channel < 0 || !flush_keys(broker) || !flush_stats(broker))
+    if (broker->client_channel < 0 || !flush_keys(broker) || !flush_mode(broker) || !flush_stats(broker))
         return;
     for (uint32_t i = 0; i < broker->environment_count; i++)
         if (!flush_environment(broker, &broker->environments[i]))
@@ -163,6 +175,8 @@ void client_readable(struct broker *broker)
             slot_start(broker, &message.run_start);
         } else if (message.head.type == MESSAGE_RUN_KILL) {
             slot_kill_run(broker, &message.run_kill);
+        } else if (message.head.type == MESSAGE_FRONT_RETIRED && broker->retiring) {
+            seat_say(broker->control, "retired");
         } else if (message.head.type == MESSAGE_STATS_ASK) {
             broker->stats_unsent = true;
             client_flush(broker);
@@ -200,7 +214,7 @@ void client_gone(struct broker *broker)
     }
     if (broker->stopping)
         return;
-    if (broker->listen_fd < 0) { /* the runner: its end is ours */
+    if (broker->listen_fd < 0 || broker->retiring) { /* the runner's end is ours; so is the end of all that was to be finished */
         broker->stopping = true;
         return;
     }
@@ -211,25 +225,12 @@ void client_gone(struct broker *broker)
     log_event(LOG_ERROR, "front.lost", LOG_S("why", how));
 }
 
-/* The settings, or what is told of the layers, as the front reads them: a file that only the two of us can see. */
+/* What is told of the layers, as the front reads it: a file that only the two of us can see. */
 static int isolation_memfd(const char *text)
 {
     const size_t size = strlen(text);
     int fd = memfd_create("isolation", 0);
     return fd >= 0 && write(fd, text, size) == (ssize_t)size ? fd : -1;
-}
-
-static int config_memfd(const struct config *config)
-{
-    int fd = memfd_create("settings", 0);
-    int copy = fd >= 0 ? dup(fd) : -1;
-    FILE *out = copy >= 0 ? fdopen(copy, "w") : NULL;
-    if (out == NULL)
-        return -1;
-    int r = config_dump(config, out);
-    if (fclose(out) != 0 || r != 0 || lseek(fd, 0, SEEK_SET) != 0)
-        return -1;
-    return fd;
 }
 
 int client_start_front(struct broker *broker, struct error *err)
@@ -244,8 +245,8 @@ int client_start_front(struct broker *broker, struct error *err)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setsid(); /* a Ctrl-C at the terminal is for the broker: the front still has runs to finish */
-        int config = config_memfd(broker->config), isolation = isolation_memfd(broker->isolation);
-        if (config < 0 || isolation < 0 || fcntl(channel[1], F_SETFD, 0) != 0 || fcntl(broker->listen_fd, F_SETFD, 0) != 0)
+        int config = config_to_memory(broker->config), isolation = isolation_memfd(broker->isolation);
+        if (config < 0 || isolation < 0 || fcntl(config, F_SETFD, 0) != 0 || fcntl(channel[1], F_SETFD, 0) != 0 || fcntl(broker->listen_fd, F_SETFD, 0) != 0)
             _exit(121);
         snprintf(config_fd, sizeof config_fd, "%d", config);
         snprintf(isolation_fd, sizeof isolation_fd, "%d", isolation);
@@ -260,6 +261,7 @@ int client_start_front(struct broker *broker, struct error *err)
     broker->client_channel = channel[0];
     broker->client_since = now_ns();
     broker->keys_unsent = broker->keys >= 0;
+    broker->mode_unsent = broker->listen_fd >= 0;
     broker->client_retry_at = 0;
     if (pid > 0)
         broker->client_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

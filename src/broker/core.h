@@ -119,6 +119,9 @@ struct broker {
     const struct config *config;
     int epoll, signals;
     bool stopping;
+    bool retiring; /* the next generation serves: this one finishes what it has */
+    int control;   /* to the supervisor, see seat.h; -1: there is none */
+    bool holds;    /* the front does not accept before everything is ready */
     int exit_status;
     struct error failure; /* why the service stops, when it has to */
     bool failed;
@@ -133,12 +136,12 @@ struct broker {
     int client_pidfd, client_channel;
     uint64_t client_retry_at, client_since;
     bool client_blocked; /* its channel is full: what is unsent waits */
-    bool stats_unsent;
+    bool stats_unsent, mode_unsent;
     int keys; /* a memory file with the API keys, for the client; -1: none are configured */
     bool keys_unsent;
     uint64_t restarts[ROLE_COUNT];
     int listen_fd;
-    bool told_ready; /* the service manager */
+    bool told_ready; /* the supervisor */
     char *isolation; /* JSON, what GET /info tells of the layers; NULL: nobody asks */
 
     struct slot *slots;
@@ -148,7 +151,7 @@ struct broker {
 
 /* epoll data: what a descriptor is; of which environment and process, by its pid; or of which slot, and, from
  * WATCH_SLOT_INIT on, the low bits of the generation (of the nest, for its init), against stale events. */
-enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_MAKER, WATCH_MAKER_PID, WATCH_MAKER_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB, WATCH_SLOT_COLLECTOR };
+enum watch { WATCH_SIGNAL = 1, WATCH_CLIENT, WATCH_CLIENT_PID, WATCH_CONTROL, WATCH_MAKER, WATCH_MAKER_PID, WATCH_MAKER_OUTPUT, WATCH_SLOT_OOM, WATCH_SLOT_INIT, WATCH_SLOT_PROGRAM, WATCH_SLOT_JOB, WATCH_SLOT_COLLECTOR };
 
 /* Closes a descriptor where there is one; *fd becomes -1. */
 static inline void close_fd(int *fd)
@@ -192,6 +195,7 @@ void supply_run_started(struct broker *broker, struct environment *env, uint64_t
 void supply_run_ended(struct environment *env, uint64_t now);
 void supply_became_ready(struct broker *broker, struct slot *slot);
 void supply_look(struct broker *broker, struct environment *env, uint64_t now);
+void supply_retire(struct broker *broker); /* drops all but one of each */
 uint64_t supply_rest_at(const struct broker *broker, const struct environment *env); /* when it may be put to rest; 0: never */
 bool supply_is_idle(const struct environment *env); /* nothing of it runs, is ready or is being made */
 

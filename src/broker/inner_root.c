@@ -23,9 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The front's id and two for each slot (SLOTS_MAX in broker.c), rounded up. */
-enum { MAPPED_IDS = 8192 };
-
 static bool proc_masked;
 
 #define WHAT_A_CONTAINER_NEEDS "see \"docker run\" in docs/deployment.md"
@@ -55,7 +52,7 @@ static int map_as_root(pid_t pid, const struct config *config, struct error *err
 {
     static const char *const files[] = {"gid_map", "uid_map"};
     char path[64], map[128];
-    int size = snprintf(map, sizeof map, "0 0 1\n%lld %lld %d\n", (long long)config->first_uid, (long long)config->first_uid, MAPPED_IDS);
+    int size = snprintf(map, sizeof map, "0 0 1\n%lld %lld %d\n", (long long)config->first_uid, (long long)config->first_uid, INNER_ROOT_IDS);
     for (size_t i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, files[i]);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -72,7 +69,7 @@ static _Noreturn void map_from_outside(pid_t parent, int barrier, const struct c
     char byte;
     if (read(barrier, &byte, 1) != 1)
         _exit(1);
-    int r = geteuid() == 0 ? map_as_root(parent, config, shared) : subordinate_ids_map(parent, (uint32_t)config->first_uid, MAPPED_IDS, shared);
+    int r = geteuid() == 0 ? map_as_root(parent, config, shared) : subordinate_ids_map(parent, (uint32_t)config->first_uid, INNER_ROOT_IDS, shared);
     _exit(r == 0 ? 0 : 1);
 }
 
@@ -126,6 +123,11 @@ bool inner_root_proc_is_masked(void)
     return proc_masked;
 }
 
+void inner_root_told(bool masked)
+{
+    proc_masked = masked;
+}
+
 /* Tries it, in a pid and mount namespace that end with the attempt. */
 static bool can_mount_proc(void)
 {
@@ -140,10 +142,15 @@ static bool can_mount_proc(void)
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+bool inner_root_is_needed(const struct config *config)
+{
+    return geteuid() != 0 ? config->rootless : !has_capability(CAP_SYS_ADMIN);
+}
+
 int inner_root(const struct config *config, struct error *err)
 {
     const bool plain_user = geteuid() != 0;
-    if (plain_user ? !config->rootless : has_capability(CAP_SYS_ADMIN))
+    if (!inner_root_is_needed(config))
         return 0;
     if ((!plain_user && check_capabilities(err) != 0) || enter(config, err) != 0 || (plain_user && drop_groups(err) != 0))
         return -1;

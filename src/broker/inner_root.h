@@ -11,6 +11,13 @@
  * the process must end. */
 int inner_root(const struct config *config, struct error *err);
 
+/* Would inner_root() do anything? */
+bool inner_root_is_needed(const struct config *config);
+
 /* Has inner_root() found that the container's /proc has parts covered, as container engines have it by default? Then the
  * kernel lets nobody mount one that shows more, and programs get an empty folder. */
 bool inner_root_proc_is_masked(void);
+void inner_root_told(bool masked); /* another process of ours has called inner_root() */
+
+/* So many ids from first-uid on are mapped. */
+enum { INNER_ROOT_IDS = 32768 };

@@ -86,7 +86,7 @@ static int probe_cgroup(const struct config *config, char *detail)
     const struct config_environment *environment = &config->environments[0];
     const struct cgroup_limits limits = {(uint64_t)environment->limit_memory, (uint32_t)environment->limit_processes,
                                          environment->limit_cpus};
-    if (cgroup_tree_open(&tree, &err) != 0) {
+    if (cgroup_tree_open(&tree, false, &err) != 0) {
         snprintf(detail, DETAIL_MAX, "%s", err.text);
         return EPERM;
     }

@@ -121,7 +121,7 @@ static void environment_rest(struct broker *broker, struct environment *env)
 void environment_wake(struct broker *broker, struct environment *env)
 {
     struct error err;
-    if (!env->resting || broker->stopping)
+    if (!env->resting)
         return;
     env->resting = false;
     if (environment_begin(broker, env, &err) != 0) {
@@ -379,7 +379,7 @@ void environment_deadline(struct broker *broker, struct environment *env, uint64
     }
     if (rotation_due(env, now) && !broker->stopping)
         rotation_begin(broker, env, now);
-    if (env->retry_at == 0 || env->retry_at > now || broker->stopping)
+    if (env->retry_at == 0 || env->retry_at > now)
         return;
     if (environment_begin(broker, env, &err) != 0) {
         log_event(LOG_ERROR, "environment.failed", LOG_S("environment", env->config->name), LOG_S("error", err.text));

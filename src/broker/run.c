@@ -44,6 +44,6 @@ int broker_run(const struct config *config, const struct run_request *request, s
     one.environments[0] = config->environments[request->request.environment];
     one.environment_count = 1;
     one.environments[0].pool = one.environments[0].pool_max = one.concurrency = 1;
-    struct broker broker = {.config = &one, .client_start = start_runner, .client_data = (void *)request, .listen_fd = -1, .keys = -1};
+    struct broker broker = {.config = &one, .client_start = start_runner, .client_data = (void *)request, .listen_fd = -1, .keys = -1, .control = -1};
     return broker_main(&broker, err);
 }

@@ -76,7 +76,8 @@ static void new_period(const struct broker *broker, struct supply *supply, uint6
 static uint64_t wanted(const struct broker *broker, struct environment *env, uint64_t now)
 {
     struct supply *supply = &env->supply;
-    const uint64_t least = env->config->pool == 0 && !env->served_once ? 1 : (uint64_t)env->config->pool; /* that it can is shown once */
+    const bool one = (env->config->pool == 0 && !env->served_once) /* that it can is shown once */ || (env->config->pool > 0 && (broker->retiring || broker->stopping));
+    const uint64_t least = one ? 1 : (uint64_t)env->config->pool;
     new_period(broker, supply, now);
     uint64_t count = supply->needed > supply->needed_before ? supply->needed : supply->needed_before;
     if (count > (uint64_t)env->config->pool_max)
@@ -118,7 +119,7 @@ static uint32_t making_at_a_time(const struct environment *env, uint32_t ready)
 void supply_fill(struct broker *broker, struct environment *env)
 {
     uint32_t making = 0;
-    if (!env->warm || broker->stopping || broker->failed || broker->client_channel < 0)
+    if (!env->warm || broker->failed || broker->client_channel < 0)
         return;
     const uint64_t now = now_ns();
     if (env->making_failures > 0 && now < env->make_again_at) {
@@ -233,6 +234,16 @@ void supply_look(struct broker *broker, struct environment *env, uint64_t now)
     client_flush(broker);
     if (ready > (uint64_t)env->config->pool)
         look_later(broker, env, now);
+}
+
+void supply_retire(struct broker *broker)
+{
+    const uint64_t now = now_ns();
+    for (uint32_t i = 0; i < broker->environment_count; i++) {
+        struct supply *supply = &broker->environments[i].supply;
+        supply->needed = supply->needed_before = 0;
+        supply_look(broker, &broker->environments[i], now);
+    }
 }
 
 /* --- rest ------------------------------------------------------------------------------------------------------------ */

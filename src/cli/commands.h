@@ -25,7 +25,7 @@ struct command {
     int (*main)(const struct command *self, int argc, char **argv);
 };
 
-extern const struct command command_serve, command_run, command_doctor, command_key, command_version, command_help,
+extern const struct command command_serve, command_reload, command_run, command_doctor, command_key, command_version, command_help,
     command_front, command_health;
 
 /* Every command, ended by NULL, in the order of --help. */

@@ -38,19 +38,6 @@ static int inherited(const struct options *options, size_t index, struct error *
     return atoi(text);
 }
 
-static int read_settings(int fd, struct config *config, struct error *err)
-{
-    config_init(config);
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return error_set(err, errno, "settings");
-    FILE *stream = fdopen(fd, "r");
-    if (stream == NULL)
-        return error_set(err, errno, "settings");
-    int result = config_read_stream(config, stream, "settings", err);
-    fclose(stream);
-    return result == 0 ? config_finish(config, err) : -1;
-}
-
 /* Lives as long as the process. NULL with err. */
 static char *read_isolation(int fd, struct error *err)
 {
@@ -88,8 +75,9 @@ static int front_command_main(const struct command *self, int argc, char **argv)
     options_free(&options);
     if (result < 0)
         return command_fail(self, EXIT_STATUS_USAGE, &err);
-    if (read_settings(fds[OPTION_CONFIG_FD], &config, &err) != 0)
+    if (config_from_memory(&config, fds[OPTION_CONFIG_FD], &err) != 0)
         return command_fail(self, EXIT_STATUS_FAILED, &err);
+    close(fds[OPTION_CONFIG_FD]);
     const char *isolation = read_isolation(fds[OPTION_ISOLATION_FD], &err);
     if (isolation == NULL)
         return command_fail(self, EXIT_STATUS_FAILED, &err);

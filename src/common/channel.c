@@ -25,6 +25,8 @@ static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_STATS_ASK] = sizeof(struct message_stats_ask),
     [MESSAGE_STATS] = sizeof(struct message_stats),
     [MESSAGE_RUN_WAITS] = sizeof(struct message_run_waits),
+    [MESSAGE_FRONT_MODE] = sizeof(struct message_front_mode),
+    [MESSAGE_FRONT_RETIRED] = sizeof(struct message_front_retired),
     [MESSAGE_SANDBOX_UNWANTED] = sizeof(struct message_sandbox_unwanted),
 };
 

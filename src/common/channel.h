@@ -8,6 +8,8 @@
 struct message {
     union {
         struct message_head head;
+        struct message_front_mode front_mode;
+        struct message_front_retired front_retired;
         struct message_environment environment;
         struct message_keys keys;
         struct message_stats stats;

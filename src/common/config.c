@@ -8,8 +8,10 @@
 #include "common/suggest.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
@@ -660,28 +662,31 @@ int config_finish(struct config *config, struct error *err)
 
 /* --- output ------------------------------------------------------------------------------------------------ */
 
+/* Numbers are written into `text`. */
+static const char *format_value(const struct setting *setting, const void *value, char text[NUMBER_TEXT_BYTES])
+{
+    switch (setting->type) {
+    case TYPE_STRING:
+        return *(char *const *)value;
+    case TYPE_INT:
+        snprintf(text, NUMBER_TEXT_BYTES, "%lld", (long long)*(const int64_t *)value);
+        break;
+    case TYPE_SIZE:
+        format_size(text, NUMBER_TEXT_BYTES, *(const int64_t *)value);
+        break;
+    case TYPE_SECONDS:
+        format_seconds(text, NUMBER_TEXT_BYTES, *(const double *)value);
+        break;
+    case TYPE_BOOL:
+        return *(const bool *)value ? "true" : "false";
+    }
+    return text;
+}
+
 static void dump_value(const struct setting *setting, const void *value, FILE *out)
 {
     char text[NUMBER_TEXT_BYTES];
-    const char *shown = text;
-    switch (setting->type) {
-    case TYPE_STRING:
-        shown = *(char *const *)value;
-        break;
-    case TYPE_INT:
-        snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)value);
-        break;
-    case TYPE_SIZE:
-        format_size(text, sizeof text, *(const int64_t *)value);
-        break;
-    case TYPE_SECONDS:
-        format_seconds(text, sizeof text, *(const double *)value);
-        break;
-    case TYPE_BOOL:
-        shown = *(const bool *)value ? "true" : "false";
-        break;
-    }
-    fprintf(out, "%s = %s\n", setting->name, shown);
+    fprintf(out, "%s = %s\n", setting->name, format_value(setting, value, text));
 }
 
 static void dump_environment(const struct config *config, const struct config_environment *environment, FILE *out)
@@ -707,6 +712,90 @@ int config_dump(const struct config *config, FILE *out)
     for (size_t i = 0; i < config->environment_count; i++)
         dump_environment(config, &config->environments[i], out);
     return fflush(out) == 0 && !ferror(out) ? 0 : -1;
+}
+
+static void compare_value(const struct setting *setting, const char *prefix, const void *before, const void *after,
+                          config_change *told, void *data)
+{
+    char was[NUMBER_TEXT_BYTES], is[NUMBER_TEXT_BYTES], name[CONFIG_ENVIRONMENT_NAME_MAX + 64];
+    const char *old = format_value(setting, before, was), *new = format_value(setting, after, is);
+    snprintf(name, sizeof name, "%s%s", prefix, setting->name);
+    if (strcmp(old, new) != 0)
+        told(data, name, old, new);
+}
+
+static const struct config_environment *same_name(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->environment_count; i++)
+        if (strcmp(config->environments[i].name, name) == 0)
+            return &config->environments[i];
+    return NULL;
+}
+
+static void compare_environment(const struct config_environment *before, const struct config_environment *after,
+                                config_change *told, void *data)
+{
+    char prefix[CONFIG_ENVIRONMENT_NAME_MAX + 16];
+    snprintf(prefix, sizeof prefix, "environment.%s.", after->name);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const int which = settings[i].of_environment;
+        if (which >= 0 && (before->given[which] || after->given[which]))
+            compare_value(&settings[i], prefix, value_of(&settings[i], before), value_of(&settings[i], after), told, data);
+    }
+}
+
+void config_compare(const struct config *before, const struct config *after, config_change *told, void *data)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        compare_value(&settings[i], "", member(&settings[i], (struct config *)before), member(&settings[i], (struct config *)after), told, data);
+    for (size_t i = 0; i < after->environment_count; i++) {
+        const struct config_environment *environment = &after->environments[i], *old = same_name(before, environment->name);
+        if (old == NULL)
+            told(data, "environment", "", environment->name);
+        else
+            compare_environment(old, environment, told, data);
+    }
+    for (size_t i = 0; i < before->environment_count; i++)
+        if (same_name(after, before->environments[i].name) == NULL)
+            told(data, "environment", before->environments[i].name, "");
+}
+
+int config_write(const struct config *config, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    FILE *out = copy >= 0 ? fdopen(copy, "w") : NULL;
+    if (out == NULL) {
+        if (copy >= 0)
+            close(copy);
+        return -1;
+    }
+    int result = config_dump(config, out);
+    return fclose(out) == 0 ? result : -1;
+}
+
+int config_to_memory(const struct config *config)
+{
+    int fd = memfd_create("settings", MFD_CLOEXEC);
+    if (fd < 0 || config_write(config, fd) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+int config_from_memory(struct config *config, int fd, struct error *err)
+{
+    config_init(config);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    FILE *stream = copy >= 0 && lseek(copy, 0, SEEK_SET) == 0 ? fdopen(copy, "r") : NULL;
+    if (stream == NULL) {
+        error_set(err, errno, "settings");
+        if (copy >= 0)
+            close(copy);
+        return -1;
+    }
+    int result = config_read_stream(config, stream, "settings", err);
+    fclose(stream);
+    return result == 0 ? config_finish(config, err) : -1;
 }
 
 void config_help(FILE *out)

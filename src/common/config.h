@@ -67,5 +67,14 @@ int config_finish(struct config *config, struct error *err);
 /* Writes every setting as a settings file that config_read_file() reads back to the same values. */
 int config_dump(const struct config *config, FILE *out);
 
+/* The same in a memory file, for another process of ours: close-on-exec, or -1 with errno; and back, finished. */
+int config_to_memory(const struct config *config);
+int config_write(const struct config *config, int fd); /* into one that there is: 0, or -1 with errno */
+int config_from_memory(struct config *config, int fd, struct error *err);
+
+/* Tells of each setting whose value is another one: "pool", "environment.NAME.pool", or "environment" for one that came or went. */
+typedef void config_change(void *data, const char *name, const char *before, const char *after);
+void config_compare(const struct config *before, const struct config *after, config_change *told, void *data);
+
 /* The table's rows for --help and the man page. */
 void config_help(FILE *out);

@@ -6,8 +6,8 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       KEYS, ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS
- *   front > broker       RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK
+ *   broker > front       FRONT_MODE, KEYS, ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS
+ *   front > broker       FRONT_RETIRED, RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
  *   broker > zygote      SLOT_ADD, PROGRAM_FORK
@@ -42,6 +42,8 @@ enum message_type {
     MESSAGE_RUN_PREPARE,
     MESSAGE_RUN_PREPARED,
     MESSAGE_RUN_WAITS,
+    MESSAGE_FRONT_MODE,
+    MESSAGE_FRONT_RETIRED,
     MESSAGE_TYPE_COUNT
 };
 
@@ -52,6 +54,22 @@ struct message_head {
 };
 
 /* --- broker <-> front ------------------------------------------------------------------------------------- */
+
+/* What the front does with the listening socket: nothing before the first one of these. */
+enum front_mode {
+    FRONT_ACCEPTS = 1,
+    FRONT_RETIRES /* another one accepts from now on: close it, answer what was and is asked on the connections that there are, each
+                     one's next answer its last; end when they are gone */
+};
+
+struct message_front_mode {
+    struct message_head head; /* slot: enum front_mode */
+};
+
+/* It accepts nothing any more. */
+struct message_front_retired {
+    struct message_head head;
+};
 
 /* An environment is warm, or is not any more. Descriptor, where it is known: [0] its inventory, a memory file that its own
  * interpreter wrote, to be read once: lines "m NAME" (a module that can be imported) and "p NAME VERSION" (an installed

@@ -42,6 +42,7 @@ struct connection {
     bool read_stopped;
     bool ended;       /* the client sent its last byte */
     bool close_after; /* this answer is the last */
+    bool follows;     /* more came together with the request */
     struct deadline deadline;
     struct http_reader reader;
     struct api_key *key;
@@ -133,7 +134,7 @@ static void connection_linger(struct connection *c)
 /* The answer is with the kernel. */
 static void answer_written(struct connection *c)
 {
-    if (c->close_after || c->server->draining) {
+    if (c->close_after) {
         connection_linger(c);
         return;
     }
@@ -175,10 +176,18 @@ static void on_written(uv_write_t *request, int status)
         answer_written(c);
 }
 
-/* What the Connection header of the answer says. */
+/* Is a byte of the next request here, but not read yet? Then it was accepted. */
+static bool has_arrived(const struct connection *c)
+{
+    uv_os_fd_t fd;
+    char byte;
+    return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* What the Connection header of the answer says. While the server drains, what was asked already is answered first. */
 static const char *connection_word(struct connection *c)
 {
-    if (c->server->draining || !c->reader.request.keep_alive)
+    if (!c->reader.request.keep_alive || (c->server->draining && !c->follows && c->pending.size == 0 && !has_arrived(c)))
         c->close_after = true;
     if (c->close_after)
         return "close";
@@ -355,6 +364,7 @@ static size_t read_request(struct connection *c, const char *bytes, size_t size)
     case HTTP_REQUEST_COMPLETE:
         c->received = uv_hrtime();
         c->state = CONNECTION_HANDLING;
+        c->follows = taken < size;
         deadline_stop(&c->deadline);
         response_reset(&c->response, RESPONSE_KEEP);
         route_request(c);
@@ -488,7 +498,7 @@ void connection_expired(struct deadline *deadline)
 void connection_drain(struct list *link)
 {
     struct connection *c = LIST_ENTRY(link, struct connection, link);
-    if (c->state == CONNECTION_READING && !c->reader.begun)
+    if (c->state == CONNECTION_READING && !c->reader.begun && !has_arrived(c))
         connection_close(c);
 }
 

@@ -14,7 +14,7 @@ void connection_open(struct server *server, int fd);
 /* A deadline of the connection has passed. */
 void connection_expired(struct deadline *deadline);
 
-/* Closes the connection (a link of server->connections) if it is between requests; else after its answer. */
+/* Closes the connection (a link of server->connections) if it is between requests and nothing of the next one has arrived; else after its answer. */
 void connection_drain(struct list *link);
 
 /* For the route that handles the current request, until it answers: */

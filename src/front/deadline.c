@@ -7,6 +7,19 @@ void deadline_class_init(struct deadline_class *class, double seconds)
     class->duration = (uint64_t)(seconds * 1000);
 }
 
+void deadline_class_shorten(struct deadline_class *class, double seconds, uint64_t now)
+{
+    const uint64_t duration = (uint64_t)(seconds * 1000);
+    if (duration >= class->duration)
+        return;
+    class->duration = duration;
+    for (struct list *link = class->running.next; link != &class->running; link = link->next) {
+        struct deadline *deadline = LIST_ENTRY(link, struct deadline, link);
+        if (deadline->at > now + duration)
+            deadline->at = now + duration; /* the order stays */
+    }
+}
+
 void deadline_init(struct deadline *deadline)
 {
     list_init(&deadline->link);

@@ -19,6 +19,9 @@ struct deadline_class {
 void deadline_class_init(struct deadline_class *class, double seconds);
 void deadline_init(struct deadline *deadline);
 
+/* From now on they last so long; those that run end no later than if they began now. */
+void deadline_class_shorten(struct deadline_class *class, double seconds, uint64_t now);
+
 /* Starts, or starts anew, also from another class. */
 void deadline_start(struct deadline_class *class, struct deadline *deadline, uint64_t now);
 void deadline_stop(struct deadline *deadline);

@@ -234,7 +234,7 @@ void pool_tick(struct pool *pool)
 
 const char *pool_unready(const struct pool *pool)
 {
-    if (pool->server->draining)
+    if (pool->server->stopping)
         return "the service is stopping";
     if (pool->config->concurrency > 0 && pool->running >= pool->config->concurrency)
         return "as many programs run as may run at the same time";
@@ -456,6 +456,17 @@ static void run_ended(struct pool *pool, struct sandbox *sandbox, const struct m
         finish(pool, sandbox);
 }
 
+static void front_mode(struct pool *pool, uint32_t mode)
+{
+    const struct message_front_retired retired = {.head = {.type = MESSAGE_FRONT_RETIRED}};
+    if (mode == FRONT_ACCEPTS) {
+        server_accept(pool->server);
+        return;
+    }
+    server_retire(pool->server);
+    broker_link_send(&pool->link, &retired, sizeof retired);
+}
+
 static void on_message(void *data, struct message *message)
 {
     struct pool *pool = data;
@@ -463,6 +474,11 @@ static void on_message(void *data, struct message *message)
 
     if (message->head.type == MESSAGE_SANDBOX_READY) {
         sandbox_ready(pool, message);
+        return;
+    }
+    if (message->head.type == MESSAGE_FRONT_MODE) {
+        front_mode(pool, message->head.slot);
+        message_close_fds(message);
         return;
     }
     if (message->head.type == MESSAGE_ENVIRONMENT) {

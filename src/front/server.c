@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, ACCEPTS_A_TURN = 16, WRITE_TIMEOUT_SECONDS = 30, LINGER_SECONDS = 2 };
+enum { TICK_MS = 100, ACCEPTS_A_TURN = 16, WRITE_TIMEOUT_SECONDS = 30, LINGER_SECONDS = 2, RETIRED_IDLE_SECONDS = 5 };
 
 static void expire(struct deadline_class *class, uint64_t now, void (*expired)(struct deadline *deadline))
 {
@@ -108,28 +108,41 @@ int server_start(struct server *server, int listen_fd, struct error *err)
     server->tick.data = server;
     int status = uv_poll_init(server->loop, &server->listen_poll, listen_fd);
     if (status == 0)
-        status = uv_poll_start(&server->listen_poll, UV_READABLE, on_listen);
-    if (status == 0)
         status = uv_timer_init(server->loop, &server->tick);
     return status == 0 ? 0 : error_set(err, -status, "cannot watch the listening socket");
 }
 
-void server_drain(struct server *server)
+void server_accept(struct server *server)
 {
-    struct list *link, *next;
+    if (!server->draining)
+        uv_poll_start(&server->listen_poll, UV_READABLE, on_listen);
+}
 
+void server_retire(struct server *server)
+{
     if (server->draining)
         return;
     server->draining = true;
     uv_poll_stop(&server->listen_poll);
     close(server->listen_fd);
     server->listen_fd = -1;
+    deadline_class_shorten(&server->idle_deadlines, RETIRED_IDLE_SECONDS, uv_now(server->loop));
+    if (server->connection_count == 0)
+        uv_stop(server->loop);
+}
+
+void server_drain(struct server *server)
+{
+    struct list *link, *next;
+
+    if (server->stopping)
+        return;
+    server->stopping = true;
     for (link = server->connections.next; link != &server->connections; link = next) {
         next = link->next;
         connection_drain(link);
     }
-    if (server->connection_count == 0)
-        uv_stop(server->loop);
+    server_retire(server);
 }
 
 void server_connection_closed(struct server *server)

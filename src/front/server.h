@@ -32,12 +32,20 @@ struct server {
     struct deadline_class head_deadlines, body_deadlines, idle_deadlines, write_deadlines, linger_deadlines,
         heartbeat_deadlines;
     bool draining; /* finish what runs, then end */
+    bool stopping; /* nobody takes over: idle connections are not waited for */
 };
 
-/* Starts to accept on `listen_fd`. 0, or -1 with `err`. */
+/* Prepares to accept on `listen_fd`. 0, or -1 with `err`. */
 int server_start(struct server *server, int listen_fd, struct error *err);
 
-/* Stops accepting, closes idle connections; the loop ends when the last run has been answered. */
+/* Starts to accept. */
+void server_accept(struct server *server);
+
+/* Stops accepting; another front has the listening socket, too. Each connection's next answer is its last, and one on which
+ * nothing is asked for some seconds is closed. The loop ends when all are gone. */
+void server_retire(struct server *server);
+
+/* As server_retire(), but closes idle connections at once. */
 void server_drain(struct server *server);
 
 /* A connection has gone: ends the loop when it was the last one of a draining server. */

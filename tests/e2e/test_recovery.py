@@ -36,7 +36,7 @@ def test_role_killed(own, role):
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: audit.stat_of(victim) is None, 10, "death")
         wait_for(lambda: works(own), 20, f"service after the death of its {role}", 0.1)
-        assert own.running(), "the broker lives on"
+        assert own.running(), "the supervisor lives on"
         wait_for(lambda: own.role_pids().get(role, [victim]) != [victim], 20, f"a new {role}")
         wait_for(lambda: len(own.sandboxes()) >= 4 and works(own), 20, "a full pool")
     wait_for(lambda: len(own.role_pids()[role]) == 1, 10, f"one {role}")
@@ -97,7 +97,7 @@ def test_running_sandbox_killed_from_outside(own):
     own.canary()
 
 
-def test_broker_killed_takes_everything_with_it(own):
+def test_supervisor_killed_takes_everything_with_it(own):
     with own.raw(post({"code": "import os\nos.fork()\nos.setsid() if os.getpid() > 2 else 0\nwhile True: pass", "timeout": 60})):
         wait_for(lambda: [p for p in own.sandboxes() if audit.cpu_ticks(p) >= 10], 20, "the run")
         everyone = set(own.tree())
@@ -111,6 +111,25 @@ def test_broker_killed_takes_everything_with_it(own):
     assert not folders & audit.cgroup_folders(), "a new start clears away what the dead service left"
 
 
+def test_broker_killed_comes_back(own):
+    """Its runs end with it; who connects meanwhile is answered by the next one; nothing of the old one is left."""
+    with own.raw(post({"code": "import os\nos.fork()\nos.setsid() if os.getpid() > 2 else 0\nwhile True: pass", "timeout": 60})) as running:
+        wait_for(lambda: [p for p in own.sandboxes() if audit.cpu_ticks(p) >= 10], 20, "the run")
+        for _ in range(3):
+            victim, folders = own.broker, own.cgroups()
+            everyone = set(audit.tree(victim))
+            os.kill(victim, signal.SIGKILL)
+            wait_for(lambda: not own._alive(everyone), 10, "end of every process of the dead one")
+            own.close_client()
+            own.client = httpx.Client(base_url=own.url, timeout=60, trust_env=False)
+            own.canary()  # connects while nobody accepts, or only just
+            wait_for(lambda: not folders & audit.cgroup_folders(), 10, "end of its groups")
+            assert own.broker not in (0, victim)
+        with pytest.raises((ConnectionError, AssertionError)):
+            assert running.answer() is not None, "no answer but an end"
+    assert own.log_text().count("broker.lost") == 3
+
+
 def test_stop_ends_runs_under_way(own):
     connections = [own.raw(post({"code": "while True: pass", "timeout": 60})) for _ in range(3)]
     wait_for(lambda: [p for p in own.sandboxes() if audit.cpu_ticks(p) >= 5], 20, "the runs")
@@ -122,7 +141,7 @@ def test_stop_ends_runs_under_way(own):
     assert not folders & audit.cgroup_folders()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_by_signal(make_service, number):
     service = make_service()
     service.canary()
@@ -133,6 +152,16 @@ def test_stop_by_signal(make_service, number):
     assert not folders & audit.cgroup_folders()
     service.close_client()
     service.process = None
+
+
+def test_drain_timeout(make_service):
+    """What runs at SIGTERM is given so long, and is then ended."""
+    service = make_service(pool=1, drain_timeout=0.5)
+    with service.raw(post({"code": "import time; time.sleep(60)", "timeout": 60})):
+        wait_for(lambda: "ready" not in httpx.get(service.url + "/ready", trust_env=False).json()["status"][:5] or len(audit.in_use(audit.sandboxes_below(service.broker))) > 1, 20, "the run")
+        started = time.monotonic()
+        assert service.stop() == 1, "not everybody was answered"
+        assert 0.4 < time.monotonic() - started < 8, "not the sixty seconds of the run, nor the ten of the default"
 
 
 def test_restart_on_the_same_port(make_service):

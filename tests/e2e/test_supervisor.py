@@ -1,6 +1,7 @@
 """A service manager's protocols: readiness and stop are told, a listening socket is taken over; and `hatchery health`."""
 
 import os
+import signal
 import socket
 import subprocess
 
@@ -37,6 +38,10 @@ def test_socket_of_the_manager(manager):
             assert manager.recv(100) == b"READY=1"
             answer = httpx.post(f"http://127.0.0.1:{port}/execute", json={"code": "import os\nprint('NOTIFY_SOCKET' in os.environ)"}, trust_env=False)
             assert answer.json()["output"] == "False\n"
+            assert command("health", "--listen", f"127.0.0.1:{port}").returncode == 0
+            service.send_signal(signal.SIGUSR2)
+            assert manager.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert manager.recv(100) == b"READY=1"
             assert command("health", "--listen", f"127.0.0.1:{port}").returncode == 0
             service.terminate()
             assert manager.recv(100) == b"STOPPING=1"

@@ -104,7 +104,7 @@ def test_usage(service):
 
 def test_root_group(before, make_service):
     service = make_service(pool=1)
-    assert at_top() - before == {f"hatchery-{service.process.pid}"}
+    assert at_top() - before == {f"hatchery-{service.broker}"}
     limits_hold(service)
     service.stop()
     assert at_top() == before
@@ -114,7 +114,7 @@ def test_delegated_group(before, group, place, make_service):
     """Alone in its group, as under systemd's Delegate=yes: all of it stays in there."""
     place(group)
     service = make_service(pool=1)
-    assert below(group) == [f"hatchery-{service.process.pid}", "hatchery-service"]
+    assert below(group) == [f"hatchery-{service.broker}", "hatchery-service"]
     assert at_top() == before
     assert set(service.role_pids()["broker"]) <= set(members(group / "hatchery-service")) and not members(group)
     limits_hold(service)
@@ -144,10 +144,10 @@ def test_session(before, session, place, make_service):
     place(group)
     service = make_service(pool=1)
     assert below(group) == [] and other in members(group) and service.process.pid in members(group)
-    assert at_top() - before == {f"hatchery-{service.process.pid}"}
+    assert at_top() - before == {f"hatchery-{service.broker}"}
     limits_hold(service)
 
-    dead = service.process.pid
+    dead = service.broker
     service.process.kill()
     service.process.wait(20)
     service.close_client()

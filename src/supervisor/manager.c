@@ -1,6 +1,6 @@
-/* supervisor.c: see supervisor.h. By hand: libsystemd would be a dependency for two small protocols, and runs as root. Trusts
+/* manager.c: see manager.h. By hand: libsystemd would be a dependency for two small protocols, and runs as root. Trusts
  * whoever started the service. */
-#include "broker/supervisor.h"
+#include "supervisor/manager.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static int adopt_socket(const char *pid, const char *count, struct error *err)
     return FIRST_FD;
 }
 
-int supervisor_adopt(struct error *err)
+int manager_adopt(struct error *err)
 {
     find_manager(getenv("NOTIFY_SOCKET"));
     int fd = adopt_socket(getenv("LISTEN_PID"), getenv("LISTEN_FDS"), err);
@@ -53,7 +53,18 @@ int supervisor_adopt(struct error *err)
     return fd;
 }
 
-void supervisor_tell(const char *state)
+void manager_hand_on(void)
+{
+    char path[sizeof manager.sun_path + 1] = "";
+    if (manager.sun_family == 0)
+        return;
+    memcpy(path, manager.sun_path, manager_size - offsetof(struct sockaddr_un, sun_path));
+    if (path[0] == '\0')
+        path[0] = '@';
+    setenv("NOTIFY_SOCKET", path, 1);
+}
+
+void manager_tell(const char *state)
 {
     if (manager.sun_family == 0)
         return;
