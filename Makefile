@@ -19,7 +19,7 @@ VM_SUITE ?= bookworm
 # Seconds of attack-fuzz, and of fuzz for each target.
 TIME = 60
 
-.PHONY: help run build test test-reload screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps
+.PHONY: help run build test test-reload screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps bench-hostile
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -35,6 +35,7 @@ help:
 	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
+	@echo "make bench-hostile   what slow, idle and broken clients cost an honest one (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
 	@echo "make deb      a Debian package in $(BUILD)/"
@@ -96,6 +97,9 @@ bench:
 
 bench-isolation: build
 	@unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE; $(PYTHON) bench/isolation.py --binary "$$PWD/$(BUILD)/hatchery" $(ARGS)
+
+bench-hostile: build
+	@unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE; $(PYTHON) bench/hostile.py --binary "$$PWD/$(BUILD)/hatchery" $(ARGS)
 
 dev: deps
 	@tools/dev.sh $(BUILD) --listen $(LISTEN) $(ARGS)
