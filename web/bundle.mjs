@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const HASH_LENGTH = 8;
+const HASH_LENGTH = 8; // VERSION_LENGTH in src/front/routes.c
 const CODEMIRROR = "/*! CodeMirror and Lezer: MIT, Copyright (C) 2018-2026 Marijn Haverbeke and others, https://codemirror.net */";
 
 const REDOC = "node_modules/redoc/bundles/redoc.standalone.js";

@@ -15,7 +15,10 @@
 
 #define PLAYGROUND "/playground"
 
-enum { PATH_MAX_LENGTH = 256 }; /* no route is longer */
+enum {
+    PATH_MAX_LENGTH = 256, /* no route is longer */
+    VERSION_LENGTH = 8,    /* of a hash, in the address of a page's part */
+};
 
 /* Nothing comes from elsewhere and no script stands in a page. */
 static const char CONTENT_SECURITY_POLICY[] =
@@ -84,15 +87,29 @@ static bool is_documentation(const struct asset *asset)
     return is_part_of(asset->path, "/docs") || is_part_of(asset->path, "/redoc");
 }
 
+/* Whether the query is the beginning of the hash that the ETag has: a page names its parts so (web/bundle.mjs). */
+static bool names_version(const struct buffer *url, const struct asset *asset)
+{
+    const char *query = memchr(url->data, '?', url->size);
+    return query != NULL && (size_t)(url->data + url->size - query) == 1 + VERSION_LENGTH &&
+           memcmp(query + 1, asset->etag + 1, VERSION_LENGTH) == 0;
+}
+
 /* A page itself is asked for anew each time (an ETag answers), so that what it names is of the same version. */
+static const char *cache_control(const struct buffer *url, const struct asset *asset)
+{
+    if (strchr(asset->path, '.') == NULL)
+        return "no-cache";
+    return names_version(url, asset) ? "public, max-age=31536000, immutable" : "public, max-age=3600";
+}
+
 static void get_asset(struct connection *connection, const struct asset *asset)
 {
     const struct http_request *request = connection_request(connection);
     struct response *response = connection_response(connection);
-    const bool page = strchr(asset->path, '.') == NULL;
 
     response_header(response, "etag", asset->etag);
-    response_header(response, "cache-control", page ? "no-cache" : "public, max-age=3600");
+    response_header(response, "cache-control", cache_control(&request->url, asset));
     response_header(response, "vary", "accept-encoding");
     response_header(response, "content-security-policy",
                     is_documentation(asset) ? DOCUMENTATION_SECURITY_POLICY : CONTENT_SECURITY_POLICY);

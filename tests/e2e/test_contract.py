@@ -1,6 +1,7 @@
 """Sections 1 to 3 of the API: what a client of the original FastAPI service may rely on."""
 
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -225,6 +226,10 @@ def test_the_root_is_the_playground(service):
         assert answer.status_code == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
         assert "playground.js" in answer.text
     assert "unsafe" not in answer.headers["content-security-policy"] and answer.headers["cache-control"] == "no-cache"
+    (script,) = re.findall(r'src="(/playground/playground.js\?[0-9a-f]{8})"', answer.text)
+    assert service.client.get(script).headers["cache-control"] == "public, max-age=31536000, immutable"
+    for other in (script[:-8] + "00000000", script + "0", script[:-1], script[:-9]):
+        assert service.client.get(other).headers["cache-control"] == "public, max-age=3600", other
     again = service.client.get("/", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304 and again.content == b""
 
@@ -347,8 +352,6 @@ def test_openapi_document(service, openapi):
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/"])
 def test_pages_need_no_network(service, path):
-    import re
-
     answer = service.client.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")

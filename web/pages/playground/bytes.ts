@@ -9,7 +9,15 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 export function toBytes(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** How many bytes padded Base64 stands for. */
+export function base64Size(base64: string): number {
+  return (base64.length / 4) * 3 - (base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0);
 }
 
 /** The text that these bytes are in UTF-8, to the byte; null: they are none. */

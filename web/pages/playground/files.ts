@@ -2,7 +2,7 @@
 import type { InputFile } from "../common/api";
 import { element } from "../common/dom";
 import { bytes } from "../common/format";
-import { toBase64, toBytes, toText } from "./bytes";
+import { base64Size, toBase64, toText } from "./bytes";
 
 async function read(file: File): Promise<InputFile> {
   const content = new Uint8Array(await file.arrayBuffer());
@@ -11,7 +11,7 @@ async function read(file: File): Promise<InputFile> {
 }
 
 function size(file: InputFile): number {
-  return file.content !== undefined ? new Blob([file.content]).size : toBytes(file.content_base64 ?? "").length;
+  return file.content !== undefined ? new Blob([file.content]).size : base64Size(file.content_base64 ?? "");
 }
 
 export interface FileList {
