@@ -42,6 +42,26 @@ class TestRunning:
         expect(playground.title).to_contain_text("Stopped by you")
         expect(playground.page.locator("#raw")).to_contain_text("The answer as JSON")  # the service's own answer came
 
+    def test_stop_while_waiting(self, open_playground, make_service):
+        service = make_service(concurrency=1, pool=1)
+        first, second = open_playground(service), open_playground(service)
+        first.page.get_by_label("Timeout, s").fill("60")
+        first.write("import time\ntime.sleep(59)")
+        first.run_button.click()
+        expect(first.title).to_have_text("Running")
+        second.run_button.click()
+        expect(second.title).to_have_text("Waiting for a sandbox")
+        second.page.keyboard.press("Escape")
+        expect(second.title).to_contain_text("Stopped by you")
+        expect(second.page.locator("#raw-text")).to_contain_text('"status": "cancelled"')
+        first.page.close()  # which ends its run
+
+        def well():
+            service.canary()
+            return True
+
+        wait_for(well, 20, "a place")
+
     def test_standard_error_is_told_apart(self, playground):
         playground.run("import sys\nprint('out')\nprint('err', file=sys.stderr)\nprint('out again')")
         expect(playground.output.locator(".stderr")).to_have_text("err\n")

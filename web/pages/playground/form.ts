@@ -175,7 +175,7 @@ export class Form {
     byId("packages-summary", HTMLElement).textContent =
       `${count(packages.length, "package")} in ${environment.name}` + (preloaded.length > 0 ? `, warm: ${preloaded.join(", ")}` : "");
     byId("packages", HTMLElement).replaceChildren(
-      ...packages.map(({ name, version }) => element("li", {}, name, element("span", { className: "quiet" }, ` ${version}`))),
+      ...packages.toSorted((a, b) => a.name.localeCompare(b.name)).map(({ name, version }) => element("li", {}, name, element("span", { className: "quiet" }, ` ${version}`))),
     );
   }
 }

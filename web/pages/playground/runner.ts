@@ -81,9 +81,11 @@ export class Runner {
       case "stderr":
         this.watcher.printed(event.type, event.text);
         return false;
-      case "result":
-        this.watcher.answered(event);
+      case "result": {
+        const { type: _type, ...answer } = event;
+        this.watcher.answered(answer);
         return true;
+      }
       case "error":
         this.watcher.failed({ tone: "bad", title: "The service itself failed", notes: [event.detail], line: null, environment: null });
         return true;
