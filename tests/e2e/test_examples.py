@@ -93,7 +93,7 @@ class Block:
 
 def pages():
     root = services.REPOSITORY
-    return [root / "README.md", root / "CONTRIBUTING.md", root / "clients/python/README.md", *sorted((root / "docs").glob("*.md"))]
+    return [root / "README.md", root / "CONTRIBUTING.md", root / "clients/python/README.md", root / "web/pages/llms.txt", *sorted((root / "docs").glob("*.md"))]
 
 
 def blocks():
@@ -337,9 +337,12 @@ def test_every_field_has_an_example(documented):
     steps = [step for block in BLOCKS if block.page == "docs/api.md" and block.kind == "console" for step in session(block.text)]
     sent, shown = "".join(command for command, _ in steps), "".join(output for _, output in steps)
 
+    told = documented.client.get("/llms.txt")
+    assert told.headers["content-type"] == "text/plain; charset=utf-8"
     for schema, text in (("ExecuteRequest", sent), ("ExecuteResponse", shown)):
         for name in schemas[schema]["properties"]:
             assert f'"{name}"' in text, f"docs/api.md has no example of {name} ({schema})"
+            assert f"`{name}`" in told.text, f"llms.txt does not speak of {name}"
 
 
 def test_the_man_page_has_every_command():
@@ -358,7 +361,7 @@ def slug(heading):
 def test_links(page):
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if re.match(r"https?:", target):
+        if re.match(r"https?:|/", target):
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page

@@ -1,10 +1,10 @@
-// The last minutes, from samples: as many as fit, the oldest leaves. Counters that went back (the front was started again) count from 0.
+// The last five minutes, from samples; what is older leaves. Counters that went back (the front was started again) count from 0.
 
 import { total, type Histogram, type Sample } from "./metrics";
 
 export const SPAN_MS = 300_000;
 export const INTERVAL_MS = 2_000;
-export const CAPACITY = SPAN_MS / INTERVAL_MS;
+const GAP_MS = 5 * INTERVAL_MS; // nobody looked, or the service did not answer: what was between is not known
 const LATENCY_MS = 10_000; // a quantile of one interval would be of a few runs
 const MINUTE_MS = 60_000;
 
@@ -51,8 +51,10 @@ export class History {
   readonly points: Point[] = [];
 
   add(sample: Sample): void {
-    const before = this.samples.at(-1);
+    const last = this.samples.at(-1);
+    const before = last && sample.at - last.at <= GAP_MS ? last : undefined;
     this.samples.push(sample);
+    this.forget(this.samples, sample.at);
     const window = this.before(LATENCY_MS);
     this.points.push({
       at: sample.at,
@@ -64,8 +66,11 @@ export class History {
       waiting: sample.waiting,
       ready: total(sample.ready),
     });
-    if (this.samples.length > CAPACITY) this.samples.shift();
-    if (this.points.length > CAPACITY) this.points.shift();
+    this.forget(this.points, sample.at);
+  }
+
+  private forget(list: { at: number }[], now: number): void {
+    while (list[0] !== undefined && now - list[0].at > SPAN_MS) list.shift();
   }
 
   get latest(): Sample | undefined {

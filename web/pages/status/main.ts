@@ -7,7 +7,7 @@ import { byId, element } from "../common/dom";
 import { bytes, count, seconds } from "../common/format";
 import { setUpTheme } from "../common/theme";
 import { Chart } from "./chart";
-import { CAPACITY, History, INTERVAL_MS } from "./history";
+import { History, INTERVAL_MS } from "./history";
 import { parse, total, type Sample } from "./metrics";
 
 const PATIENCE_MS = 10_000; // for one answer
@@ -104,7 +104,7 @@ function show(sample: Sample): void {
     return [name, environment?.python ?? "at rest", environment?.preloaded.join(", ") || "nothing", String(ready)];
   })); // prettier-ignore
   document.documentElement.dataset["polls"] = String(polls);
-  document.documentElement.dataset["points"] = `${history.points.length}/${CAPACITY}`;
+  document.documentElement.dataset["points"] = String(history.points.length);
 }
 
 function say(tone: "good" | "bad", text: string): void {
