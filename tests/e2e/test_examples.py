@@ -61,6 +61,8 @@ NOT_RUN = [
     ("docs/deployment.md", "sudo install", "changes the machine's AppArmor"),
     ("docs/deployment.md", "make deb", "installs a package: tools/deb.sh test does it in a root of its own"),
     ("docs/deployment.md", "sudo apt install uidmap", "changes the machine's users: tests/vm/test_rootless.py"),
+    ("docs/operating.md", "$ sudo hatchery reload", "of the service on port 8000: tests/e2e/test_reload.py"),
+    ("docs/testing.md", "make fuzz", "ten minutes; the suite unit has its corpus"),
     ("docs/testing.md", "make soak", "an hour; .ci/run has two minutes of it"),
     ("docs/testing.md", "make test-vm", "boots virtual machines: .ci/run"),
 ]
