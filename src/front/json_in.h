@@ -1,4 +1,4 @@
-/* json_in.h: reads a request body as Python's json.loads() would, on top of jansson. */
+/* json_in.h: reads a request body as Python's json.loads() would, into jansson's values. */
 #pragma once
 
 #include <jansson.h>
@@ -15,7 +15,9 @@ enum json_in_status {
 
 struct json_in {
     json_t *root;        /* JSON_IN_OK: the caller's, json_decref() */
-    bool surrogates;     /* a lone surrogate, or a NUL in a name, was escaped somewhere; it stands as U+FFFD in the tree */
+    bool surrogates;     /* a lone surrogate was escaped somewhere; it stands as U+FFFD in the tree */
+    bool nul_names;      /* the same of a NUL in a name */
+    bool big_integers;   /* one has more than 18 digits: such a one is a real in the tree */
     size_t position;     /* in characters, not bytes */
     const char *message; /* static text */
 };
@@ -23,8 +25,8 @@ struct json_in {
 /* Seeds jansson's hash. Call once, before the process is confined: it reads the kernel's random numbers. */
 void json_in_init(void);
 
-/* Parses `size` bytes. `text` is changed: what jansson refuses and Python accepts is replaced in place. */
-enum json_in_status json_in_parse(char *text, size_t size, struct json_in *in);
+/* Parses `size` bytes. A NUL must follow them. */
+enum json_in_status json_in_parse(const char *text, size_t size, struct json_in *in);
 
 /* True when all of `bytes` is UTF-8. */
 bool utf8_valid(const char *bytes, size_t size);

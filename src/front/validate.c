@@ -266,6 +266,9 @@ static bool check_integer(struct validation *v, const struct field *field, const
         if (value != trunc(value))
             return report(v, place, "int_from_float",
                           "Input should be a valid integer, got a number with a fractional part", input, NULL);
+        if (!v->in->big_integers && fabs(value) >= (double)INT64_MAX)
+            return report(v, place, "int_parsing_size",
+                          "Unable to parse input string as an integer, exceeded maximum size", input, NULL);
         break;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -405,7 +408,8 @@ static bool check_key(struct validation *v, const struct field *field, const str
     const struct place of_key = {.parent = place, .name = "[key]"};
     json_t *input = json_string_nocheck(key);
     const struct string_view text = {key, strlen(key)};
-    const bool ok = input != NULL && check_text(v, field, &of_key, text, input);
+    const char *nul = v->in->nul_names && strstr(key, "\xef\xbf\xbd") != NULL ? field->check((struct string_view){"\0", 1}) : NULL;
+    const bool ok = input != NULL && (nul == NULL || text_error(v, &of_key, nul, input)) && check_text(v, field, &of_key, text, input);
     json_decref(input);
     return ok;
 }
