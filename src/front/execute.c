@@ -70,7 +70,7 @@ static void on_client_gone(void *data)
 }
 
 /* The request was not taken; `seconds` is how long that is likely to stay so. */
-static void answer_refused(struct connection *connection, enum refusal why, double seconds)
+static void answer_refused(struct connection *connection, struct api_key *key, enum refusal why, double seconds)
 {
     static const struct {
         int status;
@@ -85,6 +85,7 @@ static void answer_refused(struct connection *connection, enum refusal why, doub
     char text[16];
     snprintf(text, sizeof text, "%u", retry_after(seconds));
     metrics_rejected(connection_server(connection)->metrics, answers[why].counted);
+    key->rejections++;
     response_header(connection_response(connection), "retry-after", text);
     response_json(connection_response(connection), answers[why].status, answers[why].text);
     connection_answer(connection);
@@ -93,7 +94,7 @@ static void answer_refused(struct connection *connection, enum refusal why, doub
 static void on_late(struct run *run)
 {
     struct connection *connection = run->printed != NULL ? stream_detach(run) : run->data;
-    answer_refused(connection, REFUSED_WAIT, pool_wait(connection_server(connection)->pool, run->key));
+    answer_refused(connection, run->key, REFUSED_WAIT, pool_wait(connection_server(connection)->pool, run->key));
 }
 
 static void start_run(struct connection *connection, const struct json_in *in,
@@ -102,7 +103,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
     struct server *server = connection_server(connection);
     double rate_wait;
     if (!key_take_token(connection_key(connection), uv_hrtime(), &rate_wait)) {
-        answer_refused(connection, REFUSED_KEY_RATE, rate_wait);
+        answer_refused(connection, connection_key(connection), REFUSED_KEY_RATE, rate_wait);
         return;
     }
     struct run *run = run_new(in->root, request, server->config);
@@ -132,7 +133,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
     if (run->printed != NULL)
         stream_detach(run);
     run_free(run);
-    answer_refused(connection, why, seconds);
+    answer_refused(connection, connection_key(connection), why, seconds);
 }
 
 void cancel_request(struct connection *connection, const char *id)

@@ -16,6 +16,9 @@ struct api_key {
     unsigned references; /* by runs, and by the table */
     double tokens;       /* what the rate lets through now */
     uint64_t refilled_ns;
+    /* For GET /metrics, since the key was first read. */
+    uint64_t runs, rejections;
+    double run_seconds;
 };
 
 struct keys {

@@ -2,6 +2,7 @@
 #include "front/metrics.h"
 
 #include "front/connection.h"
+#include "front/keys.h"
 #include "front/pool.h"
 
 #include <malloc.h>
@@ -192,9 +193,45 @@ static void write_quarantined(const struct scrape *s)
     sample(s, NULL, NULL, s->stats->quarantined);
 }
 
+/* Of each key: as many labels as the file has names. */
+#define EACH_KEY(s, key)                                                                                             \
+    for (const struct list *link = (s)->server->keys->all.next; link != &(s)->server->keys->all; link = link->next)  \
+        for (const struct api_key *key = LIST_ENTRY(link, struct api_key, link); key != NULL; key = NULL)
+
+static void write_key_runs(const struct scrape *s)
+{
+    EACH_KEY(s, key)
+        sample(s, "key", key->entry.name, key->runs);
+}
+
+static void write_key_seconds(const struct scrape *s)
+{
+    EACH_KEY(s, key)
+        buffer_format(s->out, "%s{key=\"%s\"} %.9g\n", s->name, key->entry.name, key->run_seconds);
+}
+
+static void write_key_rejections(const struct scrape *s)
+{
+    EACH_KEY(s, key)
+        sample(s, "key", key->entry.name, key->rejections);
+}
+
+static void write_key_running(const struct scrape *s)
+{
+    EACH_KEY(s, key)
+        sample(s, "key", key->entry.name, (uint64_t)key->share.running);
+}
+
+static void write_key_waiting(const struct scrape *s)
+{
+    EACH_KEY(s, key)
+        sample(s, "key", key->entry.name, (uint64_t)key->share.waiting_count);
+}
+
 static const struct family {
     const char *name, *type, *help;
     void (*write)(const struct scrape *scrape);
+    bool of_keys; /* only where keys are configured */
 } families[] = {
     {"hatchery_build_info", "gauge", "The version that runs.", write_build},
     {"hatchery_runs_total", "counter", "Runs that have ended.", write_runs},
@@ -212,6 +249,11 @@ static const struct family {
     {"hatchery_process_restarts_total", "counter", "Processes that ended and were started again.", write_restarts},
     {"hatchery_process_resident_bytes", "gauge", "Memory of the lasting processes, shared pages included.", write_resident},
     {"hatchery_front_heap_bytes", "gauge", "Heap that the front uses.", write_heap},
+    {"hatchery_key_runs_total", "counter", "Runs of a key that have ended.", write_key_runs, true},
+    {"hatchery_key_run_seconds_total", "counter", "Wall clock of a key's programs.", write_key_seconds, true},
+    {"hatchery_key_rejections_total", "counter", "Well-formed requests of a key that were refused.", write_key_rejections, true},
+    {"hatchery_key_runs_running", "gauge", "Runs of a key going on.", write_key_running, true},
+    {"hatchery_key_runs_waiting", "gauge", "Requests of a key that wait for a sandbox.", write_key_waiting, true},
 };
 
 static void answer(struct connection *connection, const struct message_stats *stats)
@@ -222,6 +264,8 @@ static void answer(struct connection *connection, const struct message_stats *st
 
     pool_look(server->pool, &scrape.pool);
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (families[i].of_keys && !server->keys->required)
+            continue;
         scrape.name = families[i].name;
         buffer_format(scrape.out, "# HELP %s %s\n# TYPE %s %s\n", scrape.name, families[i].help, scrape.name,
                       families[i].type);

@@ -420,6 +420,8 @@ static void finish(struct pool *pool, struct sandbox *sandbox)
         run->ended(run, &run->end);
     metrics_run(pool->server->metrics, run->environment, answer_status(&run->end), run->started_ns - run->received_ns,
                 sandbox->setup_ns, run->end.wall_ns);
+    run->key->runs++;
+    run->key->run_seconds += (double)run->end.wall_ns / 1e9;
     log_end(run, &run->end);
     sandbox_free(pool, sandbox);
     list_remove(&run->link);

@@ -68,6 +68,24 @@ def test_wrong_command(arguments):
     assert done.returncode == 2 and done.stdout == b"" and done.stderr.startswith(b"hatchery key: ")
 
 
+def test_metrics_of_each_key(make_keyed):
+    """One label value for each name in the file, and none for what is not in it."""
+    service = make_keyed(line("alice", "alice") + line("bob", "bob", "rate=0.001 burst=1"))
+    ask(service, "alice"), ask(service, "alice"), ask(service, "bob")
+    assert ask(service, "bob").status_code == 429 and ask(service, "mallory").status_code == 401
+
+    def told():
+        text = service.client.get("/metrics", headers={"Authorization": "Bearer alice"}).text
+        return {name: float(value) for name, value in (row.rsplit(" ", 1) for row in text.splitlines() if "{key=" in row)}
+
+    wait_for(lambda: told()['hatchery_key_runs_total{key="alice"}'] == 2, 20, "the runs are counted")
+    seen = told()
+    assert seen['hatchery_key_runs_total{key="bob"}'] == 1 and seen['hatchery_key_rejections_total{key="bob"}'] == 1
+    assert seen['hatchery_key_rejections_total{key="alice"}'] == 0 and seen['hatchery_key_run_seconds_total{key="alice"}'] > 0
+    assert seen['hatchery_key_runs_running{key="alice"}'] == seen['hatchery_key_runs_waiting{key="bob"}'] == 0
+    assert len(seen) == 10 and "mallory" not in str(seen)
+
+
 class TestWhoIsOut:
     def test_without_a_key(self, make_keyed):
         service = make_keyed(line("alice", "k1"), access_log="true")
