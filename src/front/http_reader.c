@@ -33,7 +33,15 @@ static const char BAD_LINE_END[] = "Lines must end in CRLF";
 static char byte_before(const struct http_reader *r, const char *at, ptrdiff_t back)
 {
     ptrdiff_t index = at - r->chunk - back;
-    return index >= 0 ? r->chunk[index] : index >= -2 ? r->before[2 + index] : 0;
+    return index >= 0 ? r->chunk[index] : index >= -HTTP_BYTES_BEFORE ? r->before[HTTP_BYTES_BEFORE + index] : 0;
+}
+
+/* What has been read is now what came before. */
+static void remember(struct http_reader *r, const char *bytes, size_t size)
+{
+    const size_t most = HTTP_BYTES_BEFORE, kept = size < most ? most - size : 0;
+    memmove(r->before, r->before + most - kept, kept);
+    memcpy(r->before + kept, bytes + size - (most - kept), most - kept);
 }
 
 static bool follows_crlf(const struct http_reader *r, const char *at)
@@ -76,6 +84,16 @@ static int on_url_complete(llhttp_t *parser)
     struct http_reader *r = reader_of(parser);
     if (r->request.url.size == 0 || r->request.url.data[0] != '/')
         return bad_request(r, "The request target must be a path");
+    return 0;
+}
+
+/* llhttp takes any number of spaces before it. */
+static int on_version(llhttp_t *parser, const char *at, size_t size)
+{
+    enum { TO_SPACE = sizeof " HTTP/" - 1 };
+    const struct http_reader *r = reader_of(parser);
+    if (byte_before(r, at, TO_SPACE) == ' ' && byte_before(r, at, TO_SPACE + 1) == ' ')
+        return bad_request(reader_of(parser), "Invalid request line");
     return 0;
 }
 
@@ -290,6 +308,7 @@ static int on_message_complete(llhttp_t *parser)
 static const llhttp_settings_t callbacks = {
     .on_url = on_url,
     .on_url_complete = on_url_complete,
+    .on_version = on_version,
     .on_version_complete = on_version_complete,
     .on_header_field = on_header_field,
     .on_header_value = on_header_value,
@@ -311,7 +330,7 @@ static void reset(struct http_reader *r)
     r->status = 0;
     r->method_size = r->name_size = r->value_size = r->head_size = r->extension_size = 0;
     r->has_method = false;
-    r->before[0] = r->before[1] = '\0';
+    memset(r->before, 0, sizeof r->before);
     r->headers = r->hosts = r->encodings = 0;
     r->request.method = HTTP_GET;
     r->request.minor = 1;
@@ -386,7 +405,7 @@ static bool read_method(struct http_reader *r, const char *bytes, size_t size, s
     }
     *taken = at;
     if (at == size) {
-        r->before[1] = at > 0 ? bytes[at - 1] : r->before[1];
+        remember(r, bytes, size);
         return true;
     }
     if (bytes[at] != ' ' || r->method_size == 0)
@@ -394,10 +413,9 @@ static bool read_method(struct http_reader *r, const char *bytes, size_t size, s
     name[r->method_size] = '\0';
     r->has_method = true;
     const char *word = method_to_read(name);
-    const size_t length = strlen(word);
     r->chunk = word;
-    llhttp_execute(&r->parser, word, length);
-    memcpy(r->before, word + length - 2, 2);
+    llhttp_execute(&r->parser, word, strlen(word));
+    remember(r, word, strlen(word));
     return true;
 }
 
@@ -408,11 +426,8 @@ static enum http_read read_rest(struct http_reader *r, const char *bytes, size_t
     llhttp_errno_t error = llhttp_execute(&r->parser, bytes, size);
     *taken = size;
     if (error == HPE_OK) {
-        if (size > 0) {
-            r->before_blanks = before_blanks(r, bytes + size);
-            r->before[0] = size > 1 ? bytes[size - 2] : r->before[1];
-            r->before[1] = bytes[size - 1];
-        }
+        r->before_blanks = before_blanks(r, bytes + size);
+        remember(r, bytes, size);
         return HTTP_MORE;
     }
     if (error == HPE_PAUSED && r->status == 0) {

@@ -23,7 +23,8 @@ enum {
     HTTP_HEAD_MAX = 32768,        /* all of them together */
     HTTP_CHUNK_EXTENSION_MAX = 64, /* of one chunk */
     HTTP_HOST_KEPT = 280,          /* a name of 255 bytes, a port */
-    HTTP_METHOD_MAX = 32
+    HTTP_METHOD_MAX = 32,
+    HTTP_BYTES_BEFORE = 8          /* that are looked back at: " HTTP/" and one more */
 };
 
 struct http_request {
@@ -67,8 +68,8 @@ struct http_reader {
     bool encoding_chunked, expects;
     struct buffer value;
     const char *chunk; /* what is being read now, */
-    char before[2];    /* and the two bytes before it, */
-    char before_blanks; /* and the last one before it that is no blank */
+    char before[HTTP_BYTES_BEFORE]; /* and the bytes before it, */
+    char before_blanks;             /* and the last one before it that is no blank */
 };
 
 void http_reader_init(struct http_reader *reader, size_t max_body);

@@ -61,6 +61,8 @@ static const struct {
     {"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
     {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
     {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {"GET /  HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
+    {"GET /a HTTP/1.1 HTTP/1.1\r\nHost: x\r\n\r\n", 505, NULL, NULL},
     {"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
     {"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
     {"get / HTTP/1.1\r\nHost: x\r\n\r\n", 400, NULL, NULL},
