@@ -8,7 +8,7 @@ BUILD = build
 PREFIX = /usr/local
 LISTEN = 127.0.0.1:8000
 ARGS =
-SUITES = unit fidelity e2e security browser
+SUITES = unit fidelity e2e conformance security browser
 
 # Debian's Python, whatever else is first on the path: it is what the service runs by default.
 PYTHON = /usr/bin/python3

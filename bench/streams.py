@@ -2,6 +2,7 @@
 what is compared takes turns. Prints a table with the goals."""
 
 import argparse
+import base64
 import hashlib
 import http.client
 import json
@@ -167,6 +168,39 @@ def measure_metrics(server, count=2000):
     return (spent() - before) / count
 
 
+FILE = 10_000_000
+
+
+def measure_files(options, folder):
+    """Bytes a second of a file in and of one out, beyond what a run takes that has none."""
+    server = serve(options, folder, "--max-body", "32M", "--limit-collect", "32M")
+    content = base64.b64encode(os.urandom(FILE)).decode()
+    make = f"import os\nwith open('f', 'wb') as f:\n    for _ in range(10): f.write(bytes({FILE // 10}))"
+    bodies = {
+        "base": {"code": "pass"},
+        "in": {"code": "pass", "files": [{"path": "f", "content_base64": content}]},
+        "made": {"code": make, "collect": ["none"]},
+        "out": {"code": make, "collect": ["f"]},
+    }
+    bodies = {name: json.dumps(body) for name, body in bodies.items()}
+    times = {name: [] for name in bodies}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    try:
+        for n in range(9):
+            for name, body in bodies.items():
+                time.sleep(0.05)
+                started = time.perf_counter()
+                connection.request("POST", "/execute", body, {"Content-Type": "application/json"})
+                text = connection.getresponse().read()
+                if n > 1:
+                    times[name].append(time.perf_counter() - started)
+                assert b'"status":"ok"' in text[:200] + text[-600:] and (name != "out" or len(text) > FILE), text[:300]
+    finally:
+        server.stop()
+    took = {name: statistics.median(seconds) for name, seconds in times.items()}
+    return FILE / (took["in"] - took["base"]), FILE / (took["out"] - took["made"])
+
+
 CROWD_PROGRAM = """
 import http.client, json, sys, threading
 port, body = int(sys.argv[1]), json.dumps({"code": sys.argv[2]})
@@ -233,6 +267,8 @@ def main():
             rows.append(("GET /metrics, processor time of broker and front", f"{each * 1e3:.2f} ms", "below 1 ms", each < 0.001))
         finally:
             server.stop()
+        for way, rate in zip(("in", "out"), measure_files(options, folder)):
+            rows.append((f"a file of 10 MB {way}, beyond a run without", f"{rate / 1e6:.0f} MB/s", "at least 150 MB/s", rate >= 150e6))
         each = measure_idle(options, folder)
         rows.append((f"{IDLE} idle streams, front's memory each", f"{each / 1024:.1f} KiB", "below 64 KiB", each < 65536))
         for name, code in (("hello world", "print(1)"), ("50 ms of sleep", "import time; time.sleep(0.05)"), ("busy for 25 ms", "for _ in range(1500000): pass")):

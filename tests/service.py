@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 import audit
+from contract import Contract
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("HATCHERY_BINARY", REPOSITORY / "build" / "hatchery")).resolve()
@@ -187,9 +188,11 @@ class Service:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False, event_hooks={"response": [self.check_answer]})
+        self.contract = None
         try:
             self.wait_healthy(START_TIME)
+            self.contract = Contract(httpx.get(self.url + "/openapi.json", timeout=60, trust_env=False).json())
         except BaseException:
             self.kill()
             raise
@@ -270,6 +273,10 @@ class Service:
 
     def running(self):
         return self.process is not None and self.process.poll() is None
+
+    def check_answer(self, response):
+        if self.contract is not None:
+            self.contract.check(response)
 
     # --- talking --------------------------------------------------------------------------------------------
 

@@ -67,6 +67,7 @@ for group in "$@"; do
         need_command mmdebstrap mmdebstrap
         need_command patchelf patchelf
         need_command promtool prometheus
+        need_command slowhttptest slowhttptest
         ;;
     fuzz)
         need_command clang clang

@@ -7,83 +7,21 @@ Not part of the test run. Rows where the original fails with 500 are left out; t
 
 import asyncio
 import json
-import re
 import sys
-from typing import Annotated
+from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "conformance"))
+
+import model  # noqa: E402
 
 app = FastAPI()
 
 
-def refuse(condition, message):
-    if condition:
-        raise ValueError(message)
-
-
-def argument(text):
-    refuse("\0" in text, "a NUL character cannot be passed to a program")
-    return text
-
-
-def variable(name):
-    refuse(not name, "a variable needs a name")
-    refuse("=" in name or "\0" in name, 'a variable\'s name has no "=" and no NUL character')
-    refuse(
-        name.startswith("PYTHON"),
-        "the interpreter reads PYTHON... variables when it starts, which was before this request; set in the code what they would set",
-    )
-    return name
-
-
-Argument = Annotated[str, Field(max_length=32767), AfterValidator(argument)]
-Variable = Annotated[str, Field(max_length=255), AfterValidator(variable)]
-
-
-def path(text):
-    refuse(not text, "a file needs a path")
-    refuse(text[0] == "/", 'a path is relative to the working folder: it does not begin with "/"')
-    for part in text.split("/"):
-        refuse(
-            any(c < " " or c in "\x7f\\" for c in part),
-            'a path has no control characters and no backslash; its parts are separated by "/"',
-        )
-        refuse(part in ("", ".", ".."), 'a path has no empty part, no "." and no ".."')
-        refuse(len(part.encode()) > 255, "a part of a path has at most 255 bytes")
-    refuse(text.count("/") > 15, "a path has at most 16 parts")
-    return text
-
-
-def base64(text):
-    digits = re.sub("[ \t\r\n]", "", text)
-    refuse(
-        not re.fullmatch("[A-Za-z0-9+/]*={0,2}", digits),
-        'this is not Base64: its characters are A-Z, a-z, 0-9, "+", "/", and "=" at the end',
-    )
-    refuse(len(digits) % 4, 'this Base64 is cut off: with its padding ("=") it has groups of four characters')
-    return text
-
-
-class File(BaseModel):
-    path: Annotated[str, AfterValidator(path)]
-    content: str | None = None
-    content_base64: Annotated[str, AfterValidator(base64)] | None = None
-
-    @model_validator(mode="after")
-    def one_content(self):
-        refuse((self.content is None) == (self.content_base64 is None), 'a file has either "content", text, or "content_base64", bytes')
-        return self
-
-
-class Request(BaseModel):
-    code: str
-    timeout: Annotated[float, Field(gt=0, le=60)] | None = 5
-    stdin: str | None = None
-    args: Annotated[list[Argument], Field(max_length=256)] | None = None
-    env: Annotated[dict[Variable, Argument], Field(max_length=256)] | None = None
-    files: Annotated[list[File], Field(max_length=1024)] | None = None
+class Request(model.Request):
+    files: model.Files = None
 
 
 @app.post("/execute")
