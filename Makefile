@@ -87,7 +87,6 @@ fuzz:
 
 test-container: build
 	@tools/deps.sh container bench
-	@ninja -C $(BUILD) bench/load
 	@tools/container.sh $(BUILD) all
 
 bench:
@@ -116,7 +115,7 @@ docs: build
 	@tools/docs.sh $(BUILD)/hatchery
 
 format:
-	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c')
+	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h')
 
 clean:
 	rm -rf $(BUILD) build-asan build-fuzz build-deb web/node_modules

@@ -145,19 +145,17 @@ class BareFork:
 
 
 def measure_load(options, server, clients, seconds, rest=0):
-    body = json.dumps({"code": PROGRAM})
     expected = json.dumps({"output": OUTPUT}, separators=(",", ":"))[1:-1]
+    arguments = ["--clients", str(clients), "--seconds", str(seconds), "--rest", str(rest), "--body", "-", "--expect", expected, "--json"]
     result = subprocess.run(
-        [options.load, str(server.port), str(clients), str(seconds), body, expected, str(rest)],
+        [options.binary, "bench", *arguments, f"http://127.0.0.1:{server.port}/execute"],
+        input=json.dumps({"code": PROGRAM}),
         capture_output=True,
         text=True,
     )
     if result.returncode != 0:
-        raise SystemExit(f"bench: {server.name}: {result.stderr}")
-    measured = json.loads(result.stdout)
-    if measured["wrong"]:
-        raise SystemExit(f"bench: {server.name} gave {measured['wrong']} wrong answers")
-    return measured
+        raise SystemExit(f"bench: {server.name}: {result.stdout} {result.stderr}")
+    return json.loads(result.stdout)
 
 
 def family(root):
@@ -320,7 +318,6 @@ def tabulate(results, table):
 def parse_options():
     parser = argparse.ArgumentParser(description="Measure hatchery against a bare fork and against a FastAPI service.")
     parser.add_argument("--binary", required=True)
-    parser.add_argument("--load", required=True, help="the load client, built from bench/load.c")
     parser.add_argument("--uvicorn", required=True)
     parser.add_argument("--python", default=PYTHON, help="for the numpy row")
     parser.add_argument("--rounds", type=int, default=5)

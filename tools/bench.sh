@@ -1,5 +1,5 @@
 #!/bin/sh
-# bench.sh FOLDER [OPTION...]: builds the load client, makes the FastAPI baseline's venv, and runs bench/bench.py.
+# bench.sh FOLDER [OPTION...]: makes the FastAPI baseline's venv, and runs bench/bench.py.
 set -eu
 build=$1
 shift
@@ -7,7 +7,6 @@ python=${PYTHON:-/usr/bin/python3}
 venv=$build/bench-venv
 requirements=bench/fastapi_baseline/requirements.txt
 
-ninja -C "$build" bench/load
 if [ ! -x "$venv/bin/uvicorn" ] || ! cmp -s "$requirements" "$venv/requirements.txt"; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
@@ -19,6 +18,6 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "The sandboxes need root: the service that is measured runs with sudo."
     as_root="sudo"
 fi
-$as_root "$venv/bin/python" bench/bench.py --binary "$PWD/$build/hatchery" --load "$PWD/$build/bench/load" \
+$as_root "$venv/bin/python" bench/bench.py --binary "$PWD/$build/hatchery" \
     --uvicorn "$PWD/$venv/bin/uvicorn" --json "$build/bench.json" "$@"
 $as_root "$python" bench/streams.py --binary "$PWD/$build/hatchery"

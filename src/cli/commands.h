@@ -26,7 +26,7 @@ struct command {
 };
 
 extern const struct command command_serve, command_reload, command_run, command_doctor, command_key, command_version, command_help,
-    command_front, command_health;
+    command_front, command_health, command_bench;
 
 /* Every command, ended by NULL, in the order of --help. */
 extern const struct command *const commands[];

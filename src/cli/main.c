@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &command_serve, &command_reload, &command_run, &command_doctor, &command_health, &command_key, &command_version, &command_help,
+    &command_serve, &command_reload, &command_run, &command_doctor, &command_health, &command_bench, &command_key, &command_version, &command_help,
     &command_front, NULL,
 };
 

@@ -36,7 +36,7 @@ struct addrinfo *address_find(const char *address, bool to_connect, struct error
         strcpy(host, "::1");
     int r = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found);
     if (r != 0) {
-        error_set(err, 0, "listen %s: %s", address, gai_strerror(r));
+        error_set(err, 0, "%s: %s", address, gai_strerror(r));
         return NULL;
     }
     return found;

@@ -21,12 +21,12 @@ def hatchery(*arguments, stdin="", **more):
 
 def test_help_names_every_command():
     text = hatchery("help").stdout
-    for command in ("serve", "run", "doctor", "version", "help"):
+    for command in ("serve", "run", "doctor", "bench", "version", "help"):
         assert f"\n  {command} " in text
     assert "front" not in text
 
 
-@pytest.mark.parametrize("command", ["serve", "run", "doctor", "version"])
+@pytest.mark.parametrize("command", ["serve", "run", "doctor", "bench", "version"])
 def test_help_of_a_command_is_the_same_either_way(command):
     assert hatchery(command, "--help").stdout == hatchery("help", command).stdout
 
@@ -48,6 +48,9 @@ MISTAKES = [
     (["serve", "--log-format=xml"], "give one of text|json"),
     (["serve", "--config=/nonexistent"], "cannot open the settings file /nonexistent: No such file or directory"),
     (["version", "5"], "it takes no arguments"),
+    (["bench", "https://localhost/"], "give http://HOST:PORT/PATH"),
+    (["bench", "--clients=0"], '--clients: "0" is no number from 1 to 1024'),
+    (["bench", "--header=A: b\r\nC: d"], "--header: one line"),
     (["front"], 'only "hatchery serve" starts this command'),
     (["help", "colours"], 'no help on "colours"'),
 ]
