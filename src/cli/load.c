@@ -158,20 +158,19 @@ static int read_answer(struct load *load, struct client *client)
  * all is done. */
 static int send_due(struct load *load)
 {
-    double next = load->end;
-    size_t waiting = 0, resting = 0;
+    const double time = now();
+    double next = time < load->end ? load->end : 0; /* 0: nothing is sent any more */
+    size_t waiting = 0;
     for (size_t i = 0; i < load->plan->clients; i++) {
         struct client *client = &load->clients[i];
-        const double time = now();
-        if (!client->waiting && client->due <= time && time < load->end && send_request(load, client) != 0)
+        if (!client->waiting && client->due <= time && next > 0 && send_request(load, client) != 0)
             return -1;
         waiting += client->waiting;
-        resting += !client->waiting && client->due < load->end;
         if (!client->waiting && client->due < next)
             next = client->due;
     }
-    const double left = next - now();
-    if (resting > 0 && left < PATIENCE_MS / 1e3)
+    const double left = next - time;
+    if (waiting < load->plan->clients && next > 0 && left < PATIENCE_MS / 1e3)
         return left > 0 ? (int)(left * 1e3) + 1 : 0;
     return waiting > 0 ? PATIENCE_MS : -2;
 }

@@ -144,6 +144,7 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
         warm.error = EIO;
         snprintf(warm.what, sizeof warm.what, "a first program failed");
     }
+    memory_prepare();
     if (warm.error == 0 && seal_seccomp_zygote(zygote.seal.seccomp) != 0) {
         warm.error = errno;
         snprintf(warm.what, sizeof warm.what, "cannot load the seccomp filter: %s", strerror(errno));

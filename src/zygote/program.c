@@ -114,7 +114,7 @@ static void read_all(void *buffer, size_t size)
 /* Moves `size` bytes of the job into a file. */
 static void copy_out(int fd, uint64_t size)
 {
-    char bytes[COPY_BYTES];
+    static char bytes[COPY_BYTES]; /* on the stack all of its pages would be touched, however small the job */
     while (size > 0) {
         const size_t most = size < sizeof bytes ? (size_t)size : sizeof bytes;
         const ssize_t n = read(FD_JOB, bytes, most);

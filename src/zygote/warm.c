@@ -39,6 +39,11 @@ int zygote_warm(void)
 {
     const int output = fcntl(1, F_DUPFD_CLOEXEC, 64), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     int r = output >= 0 && null >= 0 && dup2(null, 1) == 1 ? program_warm() : -1;
+    /* The linker looks a function up at its first call: what the interpreter calls in each fork is called here. */
+    Py_tss_t *key = PyThread_tss_alloc();
+    if (key != NULL && PyThread_tss_create(key) != 0)
+        r = -1;
+    PyThread_tss_free(key);
     if (output >= 0 && dup2(output, 1) < 0)
         r = -1;
     close(output);

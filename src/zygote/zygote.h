@@ -50,6 +50,9 @@ void finish_warm(void);
 /* mappings.c: makes the mappings of read-only files such that a fork copies their page tables. Once, before the first fork. */
 void mappings_prepare(void);
 
+/* memory.c: makes what programs allocate lie close together. Once, after zygote_warm(). */
+void memory_prepare(void);
+
 /* warm.c: runs a small program in this process, so that the pages which every program writes are its own already
  * before a request waits for it. Leaves no trace that a program can see. 0, or -1 with a Python exception. */
 int program_warm(void);
