@@ -309,6 +309,18 @@ class TestElsewhere:
         said = json.loads(done.stdout)["output"] if language == "curl" else done.stdout
         assert expected in said, done
 
+    def test_keys_of_the_dialog_are_its_own(self, playground):
+        playground.page.get_by_label("Timeout, s").fill("60")
+        playground.write("import time\ntime.sleep(59)")
+        playground.page.keyboard.press("Control+Enter")
+        expect(playground.title).to_have_text("Running")
+        playground.page.get_by_role("button", name="As code").click()
+        playground.page.keyboard.press("Escape")
+        expect(playground.page.get_by_role("dialog")).not_to_be_visible()
+        expect(playground.title).to_have_text("Running")
+        playground.page.keyboard.press("Escape")
+        expect(playground.title).to_contain_text("Stopped by you")
+
     def test_copied(self, playground):
         playground.write("print(1)")
         playground.page.get_by_role("button", name="As code").click()

@@ -154,6 +154,7 @@ async function makeLink(): Promise<void> {
 
 function setUpKeys(): void {
   document.addEventListener("keydown", (event) => {
+    if (event.isComposing || document.querySelector("dialog[open]") !== null) return; // these keys mean something else there
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) {
       event.preventDefault();
       run();

@@ -1,5 +1,5 @@
 // One run at a time: starts it, shows what comes, stops it.
-import { cancel, execute, newId, type Answer, type RunEvent } from "../common/api";
+import { cancel, execute, newId, Refusal, type Answer, type RunEvent } from "../common/api";
 import { toRequest, type Work } from "./work";
 import { failureVerdict, type Bounds, type Verdict } from "./verdict";
 import type { Stream } from "./output";
@@ -69,8 +69,9 @@ export class Runner {
     going.connection.signal.addEventListener("abort", () => clearTimeout(patience));
     try {
       await cancel(going.id);
-    } catch {
-      going.connection.abort();
+    } catch (failure) {
+      // 404: it has just ended, or is not there yet; then patience decides
+      if (!(failure instanceof Refusal)) going.connection.abort();
     }
   }
 
