@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, vm, container, deb, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, vm, container, deb, arm64, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -89,6 +89,10 @@ for group in "$@"; do
     deb)
         need_command dpkg-shlibdeps dpkg-dev
         need_command lintian lintian
+        need_command mmdebstrap mmdebstrap
+        ;;
+    arm64)
+        need_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
         need_command mmdebstrap mmdebstrap
         ;;
     bench)

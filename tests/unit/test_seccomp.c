@@ -227,10 +227,13 @@ static void compare(const char *name, uint32_t arch)
     free(text);
 }
 
+/* Made on x86 alone: arm64 has no number for many of the names, and libseccomp goes by its own. */
+#if defined(__x86_64__)
 static void x86_64(void **state)
 {
     compare("x86_64", AUDIT_ARCH_X86_64);
 }
+#endif
 
 static void aarch64(void **state)
 {
@@ -278,8 +281,13 @@ static void numbers_out_of_range(void **state)
 
 int main(void)
 {
+    /* The filters are interpreted here and not loaded: what this kernel, or an emulator of one, can load is no matter. */
+    if (seccomp_api_set(3) != 0)
+        return EXIT_FAILURE;
     const struct CMUnitTest tests[] = {
+#if defined(__x86_64__)
         cmocka_unit_test(x86_64),
+#endif
         cmocka_unit_test(aarch64),
         cmocka_unit_test(foreign_architectures),
         cmocka_unit_test(x32),
