@@ -33,11 +33,14 @@ help:
 	@echo "make soak TIME=3600   ordinary runs, attacks and random kills for so many seconds; figures and a chart in $(BUILD)/soak"
 	@echo "make fuzz TIME=600 TARGET=http   libFuzzer on what reads hostile bytes: all targets, or one, for so many seconds each"
 	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
+	@echo "make test-system   the package under systemd, the image with Docker, cgroup v2 and AppArmor, in a virtual machine"
 	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make bench-hostile   what slow, idle and broken clients cost an honest one (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
+	@echo "make test-arm64    the cross build for arm64, its unit tests and golden filter table, under qemu-user"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
+	@echo "make uninstall  remove what the last install put there; the settings in /etc/hatchery stay"
 	@echo "make deb      a Debian package in $(BUILD)/"
 	@echo "make docs     write the parts of docs/ that come from the table of settings"
 	@echo "make format   clang-format over src/ and tests/"
@@ -89,6 +92,17 @@ test-container: build
 	@tools/deps.sh container bench
 	@tools/container.sh $(BUILD) all
 
+.PHONY: test-system test-arm64 uninstall
+test-arm64: build
+	@tools/deps.sh arm64
+	@tools/arm64.sh $(BUILD)
+
+test-system: build
+	@tools/deps.sh container vm deb
+	@tools/container.sh $(BUILD) save
+	@tools/deb.sh $(BUILD)
+	@VM_SYSTEM=1 VM_SUITE=$(VM_SUITE) VM_FILES="$$(ls -t $(BUILD)/hatchery_*.deb | head -n 1) $(BUILD)/container/image.tar" tools/vm.sh $(BUILD)
+
 bench:
 	@tools/deps.sh build bench
 	@tools/build.sh $(BUILD)
@@ -107,6 +121,9 @@ install: build
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
 	meson install -C $(BUILD)
 
+uninstall:
+	ninja -C $(BUILD) uninstall
+
 deb: build
 	@tools/deps.sh deb
 	@tools/deb.sh $(BUILD)
@@ -118,4 +135,4 @@ format:
 	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h')
 
 clean:
-	rm -rf $(BUILD) build-asan build-fuzz build-deb web/node_modules
+	rm -rf $(BUILD) build-asan build-fuzz build-deb build-arm64 web/node_modules

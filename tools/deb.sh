@@ -12,10 +12,8 @@ tools/build.sh build-deb -Dprefix=/usr -Dbuildtype=debugoptimized >"$build/deb.l
 rm -rf "$root"
 DESTDIR=$root meson install -C build-deb --no-rebuild --strip --quiet
 doc=$root/usr/share/doc/hatchery
-mkdir -p "$root/DEBIAN" "$doc" "$root/etc/hatchery" "$root/usr/lib/systemd/system" "$root/usr/share/hatchery" "$root/usr/share/lintian/overrides"
+mkdir -p "$root/DEBIAN" "$doc" "$root/usr/share/hatchery" "$root/usr/share/lintian/overrides"
 gzip -9n "$root"/usr/share/man/man1/hatchery.1 "$root"/usr/share/man/man5/hatchery.conf.5
-install -m 644 packaging/hatchery.conf "$root/etc/hatchery/hatchery.conf"
-install -m 644 packaging/systemd/hatchery.service packaging/systemd/hatchery.socket "$root/usr/lib/systemd/system/"
 install -m 644 packaging/docker/seccomp.json packaging/apparmor/hatchery-container "$root/usr/share/hatchery/"
 install -m 644 packaging/debian/copyright "$doc/copyright"
 install -m 644 packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/hatchery"
