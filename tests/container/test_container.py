@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import audit
-from service import REPOSITORY, wait_for
+from service import REPOSITORY, SLOWER, wait_for
 
 BOMB = "kept = []\nwhile True: kept.append(bytearray(1 << 20))"
 
@@ -30,7 +30,7 @@ def test_rights(host):
     assert host["CapDrop"] == ["ALL"] and sorted(host["CapAdd"]) == ["SETFCAP", "SETGID", "SETUID"]
     assert not host["Privileged"] and host["ReadonlyRootfs"]
     assert not host["Binds"] and not host["Devices"] and host["PidMode"] == "" and host["UsernsMode"] == ""
-    options = host["SecurityOpt"]
+    options = [option for option in host["SecurityOpt"] if not option.startswith("apparmor=")]  # where the host has it
     assert "no-new-privileges" in options and len(options) == 2
     given = next(json.loads(o.removeprefix("seccomp=")) for o in options if o.startswith("seccomp="))
     assert given == json.loads((REPOSITORY / "packaging/docker/seccomp.json").read_text())
@@ -86,7 +86,7 @@ def test_memory_bomb_kills_itself_alone(container, inspected):
 
 
 def test_fork_bomb(container):
-    answer = container.execute("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", timeout=1)
+    answer = container.execute("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", timeout=SLOWER)
     assert answer["status"] == "timeout" and "processes" in answer["limits_hit"], answer
     container.canary()
 
