@@ -3,22 +3,38 @@
 # in a copy of this repository with the binary of the build folder FOLDER installed. Without COMMAND: tests/vm/suite. What
 # is fetched stays in FOLDER/vm. Status 0 when the command's was.
 #
+#   VM_SYSTEM     1: an ordinary server: systemd as process 1, Docker, AppArmor, and more memory; without COMMAND: tests/system/suite
+#   VM_FILES      files that go into the copy of the repository, too, by their base names
 #   VM_SUITE      the Debian suite whose kernel is booted: bookworm (6.1, the default), trixie (6.12)
 #   VM_RESULTS    where the JUnit file of the tests goes; empty when the machine did not come to its end
 #   VM_TIMEOUT    seconds after which the machine is switched off (1800)
 set -eu
 build=$1
-command=${2:-tests/vm/suite}
+system=${VM_SYSTEM:-}
+if [ -n "$system" ]; then
+    tests=tests/system
+else
+    tests=tests/vm
+fi
+command=${2:-$tests/suite}
 suite=${VM_SUITE:-bookworm}
 seconds=${VM_TIMEOUT:-1800}
 # The root file system is of the suite whose libraries the binary was linked with: this machine's.
 own=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 packages="python3,python3-venv,python3-pytest,python3-pytest-timeout,python3-httpx,python3-requests,python3-jsonschema"
 packages="$packages,libuv1,libjansson4,libseccomp2,libsodium23,zlib1g,iproute2,mount,curl,tzdata,uidmap,util-linux"
+memory=2560
+options="mitigations=off"
+if [ -n "$system" ]; then
+    packages="$packages,systemd,systemd-sysv,dbus,kmod,docker.io,iptables,apparmor,init-system-helpers,libpam-systemd,dbus-user-session,procps,ca-certificates"
+    memory=6144
+    options="$options apparmor=1 security=apparmor systemd.unit=multi-user.target systemd.show_status=false"
+fi
 vm=$PWD/$build/vm
 kernel=$vm/vmlinuz-$suite
+modules=$vm/modules-$suite.cpio # for an engine: its file system, its network
 root=$vm/root-$own-$(echo "$packages" | cksum | cut -d" " -f1).cpio # another list, another root
-log=$vm/log-$suite
+log=$vm/log${system:+-system}-$suite
 
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
@@ -27,11 +43,17 @@ fi
 mkdir -p "$vm"
 
 # Everything goes through a temporary name: what is there is complete.
-if [ ! -f "$kernel" ]; then
+if [ ! -f "$kernel" ] || [ ! -f "$modules" ]; then
     echo "Fetching the kernel of $suite"
-    $as_root mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=extract --include=linux-image-cloud-amd64 \
+    # shellcheck disable=SC2016 # $1 is the hook's
+    $as_root env CPIO="$modules.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=extract --include=linux-image-cloud-amd64 \
         --extract-hook="install -m 644 \"\$1\"/boot/vmlinuz-* '$kernel.new'" \
+        --extract-hook='cd "$1" && mkdir modules && mv lib/modules modules/ && mkdir -p modules/usr/lib && mv modules/modules modules/usr/lib/ &&
+                        cd modules && find . -type d -o -path "*/kernel/net/*" -o -path "*/kernel/fs/overlayfs/*" -o -path "*/kernel/drivers/net/veth.ko*" \
+                            -o -path "*/kernel/lib/*" -o -path "*/kernel/crypto/*" -o -path "*/kernel/arch/x86/crypto/*" -o -name "modules.*" |
+                        cpio --quiet -o -H newc -R 0:0 >"$CPIO"' \
         --format=null "$suite" - </dev/null
+    mv "$modules.new" "$modules"
     mv "$kernel.new" "$kernel"
 fi
 if [ ! -f "$root" ]; then
@@ -50,17 +72,25 @@ fi
 stage=$(mktemp -d "$vm/stage.XXXXXX")
 initrd=$stage.cpio
 trap 'rm -rf "$stage" "$initrd"' EXIT
-DESTDIR=$stage meson install -C "$build" --no-rebuild --quiet
 mkdir "$stage/hatchery"
-cp -r tests tools docs README.md "$stage/hatchery/"
+cp -r tests tools docs packaging README.md "$stage/hatchery/"
+for file in ${VM_FILES:-}; do
+    cp "$file" "$stage/hatchery/"
+done
 printf '%s\n' "$command" >"$stage/hatchery/command"
 ln -s hatchery/tests/vm/init "$stage/init"
 cp "$root" "$initrd"
+if [ -n "$system" ]; then
+    touch "$stage/hatchery/system" # the package brings the binary
+    cat "$modules" >>"$initrd"
+else
+    DESTDIR=$stage meson install -C "$build" --no-rebuild --tags runtime --quiet
+fi
 (cd "$stage" && find . -mindepth 1 -print0 | cpio --quiet -0 -o -H newc -R 0:0) >>"$initrd"
 
 # loglevel: what the kernel says of OOM kills is no news here.
-timeout "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2560 -nodefaults -display none -no-reboot \
-    -serial stdio -kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 loglevel=3 panic=-1 mitigations=off" \
+timeout "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "$memory" -nodefaults -display none -no-reboot \
+    -serial stdio -kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 loglevel=3 panic=-1 $options" \
     </dev/null | sed -u 's/\r//g' | tee "$log" || true
 if [ -n "${VM_RESULTS:-}" ]; then
     sed -n '/^vm-results:begin$/,/^vm-results:end$/p' "$log" | grep -v -e "^vm-results:" -e "^\[ *[0-9.]*\] " >"$VM_RESULTS" || true
