@@ -14,15 +14,13 @@ RUN tools/deps.sh build && rm -rf /var/lib/apt/lists/*
 COPY web/package.json web/package-lock.json web/
 COPY tools/build.sh tools/
 RUN tools/build.sh --web
-COPY meson.build ./
+COPY meson.build meson_options.txt ./
 COPY packaging packaging/
 COPY tools tools/
 COPY web web/
 COPY docs/hatchery.1 docs/hatchery.conf.5 docs/
 COPY src src/
-COPY bench bench/
-COPY tests/unit tests/unit/
-RUN tools/build.sh build --prefix=/usr && DESTDIR=/out meson install -C build --no-rebuild --strip --tags runtime --quiet
+RUN tools/build.sh build --prefix=/usr -Dtests=false && DESTDIR=/out meson install -C build --no-rebuild --strip --tags runtime --quiet
 
 FROM build AS dev
 ENV HATCHERY_LISTEN=0.0.0.0:8000
