@@ -35,7 +35,8 @@ RUN apt-get -o Acquire::Retries=3 update && DEBIAN_FRONTEND=noninteractive apt-g
         python3 libuv1t64 libjansson4 libseccomp2 libsodium23 libllhttp9.2 zlib1g tzdata media-types \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*
 COPY --from=build /out/ /
-ENV HATCHERY_LISTEN=0.0.0.0:8000
+# `docker stop` kills after 10 seconds: what runs is ended before.
+ENV HATCHERY_LISTEN=0.0.0.0:8000 HATCHERY_DRAIN_TIMEOUT=8
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["hatchery", "health"]
 # Root, but next to no capability: docs/deployment.md tells which three, and what each is for.

@@ -38,7 +38,7 @@ help:
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make bench-hostile   what slow, idle and broken clients cost an honest one (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
-	@echo "make test-arm64    the cross build for arm64, its unit tests and golden filter table, under qemu-user"
+	@echo "make test-arm64    the cross build for arm64, its unit tests under qemu-user, the service in an emulated machine"
 	@echo "make install  install into $(PREFIX) (DESTDIR and PREFIX as usual)"
 	@echo "make uninstall  remove what the last install put there; the settings in /etc/hatchery stay"
 	@echo "make deb      a Debian package in $(BUILD)/"
@@ -96,6 +96,7 @@ test-container: build
 test-arm64: build
 	@tools/deps.sh arm64
 	@tools/arm64.sh $(BUILD)
+	@VM_ARCH=arm64 tools/vm.sh build-arm64 "tests/vm/suite --short"
 
 test-system: build
 	@tools/deps.sh container vm deb

@@ -1,6 +1,6 @@
 #!/bin/sh
 # arm64.sh FOLDER: builds for arm64 in the folder build-arm64, with Debian's cross compiler, and runs under qemu-user what that can
-# run: the unit tests and the commands that make no sandbox. qemu-user has no namespaces to give, so nothing more is shown.
+# run: the unit tests and the commands that make no sandbox, for which it has no namespaces: VM_ARCH=arm64 tools/vm.sh build-arm64.
 # What is fetched, the libraries of arm64 and the emulator, stays in FOLDER/arm64; nothing is installed on this machine.
 set -eu
 build=$1

@@ -93,6 +93,8 @@ for group in "$@"; do
         ;;
     arm64)
         need_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+        need_command qemu-system-aarch64 qemu-system-arm
+        need_command cpio cpio
         need_command mmdebstrap mmdebstrap
         ;;
     bench)

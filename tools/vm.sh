@@ -5,6 +5,7 @@
 #
 #   VM_SYSTEM     1: an ordinary server: systemd as process 1, Docker, AppArmor, and more memory; without COMMAND: tests/system/suite
 #   VM_FILES      files that go into the copy of the repository, too, by their base names
+#   VM_ARCH       arm64: that processor, emulated, with the build folder of tools/arm64.sh; not with VM_SYSTEM
 #   VM_SUITE      the Debian suite whose kernel is booted: bookworm (6.1, the default), trixie (6.12)
 #   VM_RESULTS    where the JUnit file of the tests goes; empty when the machine did not come to its end
 #   VM_TIMEOUT    seconds after which the machine is switched off (1800)
@@ -23,18 +24,36 @@ seconds=${VM_TIMEOUT:-1800}
 own=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 packages="python3,python3-venv,python3-pytest,python3-pytest-timeout,python3-httpx,python3-requests,python3-jsonschema"
 packages="$packages,libuv1,libjansson4,libseccomp2,libsodium23,zlib1g,iproute2,mount,curl,tzdata,uidmap,util-linux"
+architecture=${VM_ARCH:-amd64}
 memory=2560
 options="mitigations=off"
+if [ "$architecture" = arm64 ]; then
+    machine="qemu-system-aarch64 -machine virt,gic-version=3 -cpu max,pauth-impdef=on -nic none"
+    console=ttyAMA0
+    variant=extract
+    hook=extract
+    # Unpacked only: scripts of another architecture's packages do not run here.
+    packages="$packages,base-files,coreutils,dash,sed,grep,findutils,procps,gawk"
+    # shellcheck disable=SC2016 # $1 is the hook's
+    finish='cd "$1" && for name in bin sbin lib; do cp -a $name/. usr/$name && rm -r $name && ln -s usr/$name $name; done &&
+            echo root:x:0:0:root:/root:/bin/sh >etc/passwd && echo root:x:0: >etc/group && mkdir -p mnt && chmod 1777 tmp && '
+else
+    machine="qemu-system-x86_64 -cpu max"
+    console=ttyS0
+    variant=minbase
+    hook=customize
+    finish='cd "$1" && '
+fi
 if [ -n "$system" ]; then
     packages="$packages,systemd,systemd-sysv,dbus,kmod,docker.io,iptables,apparmor,init-system-helpers,libpam-systemd,dbus-user-session,procps,ca-certificates"
     memory=6144
     options="$options apparmor=1 security=apparmor systemd.unit=multi-user.target systemd.show_status=false"
 fi
 vm=$PWD/$build/vm
-kernel=$vm/vmlinuz-$suite
-modules=$vm/modules-$suite.cpio # for an engine: its file system, its network
-root=$vm/root-$own-$(echo "$packages" | cksum | cut -d" " -f1).cpio # another list, another root
-log=$vm/log${system:+-system}-$suite
+kernel=$vm/vmlinuz-$suite${VM_ARCH:+-$VM_ARCH}
+modules=$vm/modules-$suite${VM_ARCH:+-$VM_ARCH}.cpio # for an engine: its file system, its network
+root=$vm/root-$own${VM_ARCH:+-$VM_ARCH}-$(echo "$packages" | cksum | cut -d" " -f1).cpio # another list, another root
+log=$vm/log${system:+-system}${VM_ARCH:+-$VM_ARCH}-$suite
 
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
@@ -46,7 +65,7 @@ mkdir -p "$vm"
 if [ ! -f "$kernel" ] || [ ! -f "$modules" ]; then
     echo "Fetching the kernel of $suite"
     # shellcheck disable=SC2016 # $1 is the hook's
-    $as_root env CPIO="$modules.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=extract --include=linux-image-cloud-amd64 \
+    $as_root env CPIO="$modules.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=extract --architectures="$architecture" --include="linux-image-cloud-$architecture" \
         --extract-hook="install -m 644 \"\$1\"/boot/vmlinuz-* '$kernel.new'" \
         --extract-hook='cd "$1" && mkdir modules && mv lib/modules modules/ && mkdir -p modules/usr/lib && mv modules/modules modules/usr/lib/ &&
                         cd modules && find . -type d -o -path "*/kernel/net/*" -o -path "*/kernel/fs/overlayfs/*" -o -path "*/kernel/drivers/net/veth.ko*" \
@@ -59,11 +78,11 @@ fi
 if [ ! -f "$root" ]; then
     echo "Making a root file system of $own"
     # shellcheck disable=SC2016 # $1 is the hook's
-    $as_root env CPIO="$root.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=minbase --include="$packages" \
+    $as_root env CPIO="$root.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --architectures="$architecture" --variant="$variant" --include="$packages" \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
-        --customize-hook='cd "$1" && find . -xdev -path ./var/lib/apt/lists -prune -o -path ./var/cache/apt -prune -o -print0 |
-                          cpio --quiet -0 -o -H newc >"$CPIO"' \
+        --"$hook"-hook="$finish"'find . -xdev -path ./var/lib/apt/lists -prune -o -path ./var/cache/apt -prune -o -print0 |
+                                 cpio --quiet -0 -o -H newc -R 0:0 >"$CPIO"' \
         --format=null "$own" - </dev/null
     mv "$root.new" "$root"
 fi
@@ -88,9 +107,10 @@ else
 fi
 (cd "$stage" && find . -mindepth 1 -print0 | cpio --quiet -0 -o -H newc -R 0:0) >>"$initrd"
 
+# shellcheck disable=SC2086 # the machine is several words
 # loglevel: what the kernel says of OOM kills is no news here.
-timeout "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "$memory" -nodefaults -display none -no-reboot \
-    -serial stdio -kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 loglevel=3 panic=-1 $options" \
+timeout "$seconds" $machine -accel tcg,thread=multi -smp 2 -m "$memory" -nodefaults -display none -no-reboot \
+    -serial stdio -kernel "$kernel" -initrd "$initrd" -append "console=$console loglevel=3 panic=-1 $options" \
     </dev/null | sed -u 's/\r//g' | tee "$log" || true
 if [ -n "${VM_RESULTS:-}" ]; then
     sed -n '/^vm-results:begin$/,/^vm-results:end$/p' "$log" | grep -v -e "^vm-results:" -e "^\[ *[0-9.]*\] " >"$VM_RESULTS" || true
