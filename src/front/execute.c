@@ -108,7 +108,9 @@ static void start_run(struct connection *connection, const struct json_in *in,
     }
     struct run *run = run_new(in->root, request, server->config);
     if (run == NULL) {
-        response_json(connection_response(connection), 500, "{\"detail\":\"Internal Server Error\"}");
+        connection_response(connection)->status = 500;
+        buffer_format(&connection_response(connection)->body, "{\"detail\":\"Internal Server Error\",\"id\":\"%s\"}",
+                      connection_request(connection)->request_id);
         connection_answer(connection);
         return;
     }
