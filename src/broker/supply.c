@@ -104,16 +104,18 @@ static void note_need(struct environment *env, uint64_t now)
 
 /* --- making ---------------------------------------------------------------------------------------------------------- */
 
-/* While nobody waits, one core is left to what runs. */
-static uint32_t making_at_a_time(const struct environment *env, uint32_t ready)
+/* While nobody waits, one core is left to what runs. Where there are keys, the program of one key that starts at once in the
+ * sandbox kept for it shares the cores with all that is being made for another key's crowd: then no more than keeps them busy. */
+static uint32_t making_at_a_time(const struct broker *broker, const struct environment *env, uint32_t ready)
 {
-    static uint32_t beside;
-    if (beside == 0) {
-        cpu_set_t cores;
-        const int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-        beside = count > 2 ? (uint32_t)count - 1 : 1;
+    static uint32_t cores;
+    if (cores == 0) {
+        cpu_set_t set;
+        cores = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
     }
-    return ready == 0 || env->supply.waiting > 0 || beside > MAKING_MAX ? MAKING_MAX : beside;
+    const bool wanted_now = ready == 0 || env->supply.waiting > 0, keys = broker->config->keys_file[0] != '\0';
+    const uint32_t count = !wanted_now ? (cores > 2 ? cores - 1 : 1) : keys ? cores + 1 : MAKING_MAX;
+    return count < MAKING_MAX ? count : MAKING_MAX;
 }
 
 void supply_fill(struct broker *broker, struct environment *env)
@@ -132,7 +134,7 @@ void supply_fill(struct broker *broker, struct environment *env)
     const uint64_t enough = wanted(broker, env, now) + env->supply.waiting;
     const uint32_t ready = count_fresh(env);
     struct slot *slot;
-    while (ready + making < enough && making < making_at_a_time(env, ready) && env->warm && !broker->failed && (slot = free_slot(env)) != NULL) {
+    while (ready + making < enough && making < making_at_a_time(broker, env, ready) && env->warm && !broker->failed && (slot = free_slot(env)) != NULL) {
         slot_make(broker, slot);
         making++;
     }
