@@ -78,7 +78,8 @@ static int check(const struct command *self, const struct config *config)
 
 static int serve_main(const struct command *self, int argc, char **argv)
 {
-    char **whole = copy_arguments(argc, argv);
+    static char **whole; /* reachable to the end */
+    whole = copy_arguments(argc, argv);
     struct options options;
     struct config config = {0};
     struct error err;
