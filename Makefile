@@ -34,7 +34,7 @@ help:
 	@echo "make fuzz TIME=600 TARGET=http   libFuzzer on what reads hostile bytes: all targets, or one, for so many seconds each"
 	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
 	@echo "make test-system   the package under systemd, the image with Docker, cgroup v2 and AppArmor, in a virtual machine"
-	@echo "make bench    measure against a bare fork and a FastAPI service; prints ratios"
+	@echo "make bench    measure against a bare fork, FastAPI, python3 and bubblewrap; prints ratios and goals"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make bench-hostile   what slow, idle and broken clients cost an honest one (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
@@ -89,7 +89,7 @@ fuzz:
 	@tools/fuzz.sh $(TIME) $(TARGET)
 
 test-container: build
-	@tools/deps.sh container bench
+	@tools/deps.sh container
 	@tools/container.sh $(BUILD) all
 
 .PHONY: test-system test-arm64 uninstall

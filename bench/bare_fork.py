@@ -1,15 +1,17 @@
-"""The yardstick: a warm CPython forks, the child runs the program into a pipe, the parent reads it and reaps the child.
+"""The yardstick: a warm CPython forks, the child runs a program into a pipe, the parent reads it and reaps the child.
 
-No isolation, no HTTP, no limits, and the program is compiled beforehand: what the fork alone costs. Reads
-"SECONDS PROCESSES REST" lines (REST: seconds of sleep between runs, not counted) on standard input and answers each with one JSON line, so that its rounds can be interleaved with
-those of a service.
+No isolation, no HTTP, no limits, and the program is compiled beforehand: what the fork alone costs. Imports the modules that
+its arguments name, then answers each JSON line on standard input (code, expected, seconds, processes, rest: seconds of sleep
+between runs, not counted) with one, so that its rounds can be interleaved with those of a service.
 """
 
 import gc
+import importlib
 import json
 import os
 import sys
 import time
+import traceback
 
 
 def run_once(program):
@@ -18,33 +20,36 @@ def run_once(program):
     if pid == 0:
         os.close(read_end)
         os.dup2(write_end, 1)
-        exec(program, {"__name__": "__main__"})
+        os.dup2(write_end, 2)
+        status = 0
+        try:
+            exec(program, {"__name__": "__main__"})
+        except BaseException:
+            traceback.print_exc()
+            status = 1
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(status)
     os.close(write_end)
-    output = b""
-    while True:
-        data = os.read(read_end, 65536)
-        if not data:
-            break
-        output += data
+    parts = []
+    while data := os.read(read_end, 65536):
+        parts.append(data)
     os.close(read_end)
-    _, status = os.waitpid(pid, 0)
-    return output, status
+    os.waitpid(pid, 0)
+    return b"".join(parts)
 
 
 def loop(program, expected, seconds, rest=0.0):
-    """Latencies of as many runs as fit."""
+    """Latencies of as many runs as fit, at least one."""
     latencies = []
     end = time.perf_counter() + seconds
     while True:
         start = time.perf_counter()
-        if start >= end:
+        if start >= end and latencies:
             return latencies
-        output, status = run_once(program)
+        output = run_once(program)
         latencies.append(time.perf_counter() - start)
-        if output != expected or status != 0:
-            raise SystemExit(f"bare_fork: {status} {output!r}")
+        if expected not in output:
+            raise SystemExit(f"bare_fork: {output[-500:]!r}")
         if rest:
             time.sleep(rest)
 
@@ -56,30 +61,36 @@ def loops(program, expected, seconds, processes):
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.write(write_end, str(len(loop(program, expected, seconds))).encode())
+            start = time.perf_counter()
+            count = len(loop(program, expected, seconds))
+            os.write(write_end, str(count / (time.perf_counter() - start)).encode())
             os._exit(0)
         os.close(write_end)
         pipes.append((pid, read_end))
-    runs = 0
+    rate = 0.0
     for pid, read_end in pipes:
-        runs += int(os.read(read_end, 64))
+        rate += float(os.read(read_end, 64))
         os.close(read_end)
         os.waitpid(pid, 0)
-    return runs / seconds
+    return rate
 
 
 def main():
-    program, expected = compile(sys.argv[1], "main.py", "exec"), sys.argv[2].encode()
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        seconds, processes, rest = line.split()
-        if int(processes) > 1:
-            answer = {"per_second": loops(program, expected, float(seconds), int(processes))}
+        ask = json.loads(line)
+        program, expected = compile(ask["code"], "main.py", "exec"), ask["expected"].encode()
+        if ask["processes"] > 1:
+            answer = {"per_second": loops(program, expected, ask["seconds"], ask["processes"])}
         else:
-            latencies = sorted(loop(program, expected, float(seconds), float(rest)))
+            start = time.perf_counter()
+            latencies = sorted(loop(program, expected, ask["seconds"], ask["rest"]))
             answer = {
                 "runs": len(latencies),
+                "per_second": len(latencies) / (time.perf_counter() - start),
                 "p50": latencies[len(latencies) // 2],
                 "p99": latencies[len(latencies) * 99 // 100],
             }

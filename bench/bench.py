@@ -1,370 +1,288 @@
-"""make bench: hatchery beside a bare fork of a warm CPython and beside a FastAPI service, in interleaved rounds.
+"""make bench: hatchery beside a bare fork of a warm CPython, a FastAPI service, `python3 main.py`, and the same under bubblewrap.
 
-Only ratios of one run on one machine mean something: the three take turns within each round, and medians over the
-rounds are compared. Prints a table with the goals and writes everything as JSON. Ends every process that it started.
+Only ratios of one run on one machine mean something: within each round all take turns, row by row, and what is compared are
+medians over the rounds. Prints a table and the goals, writes everything as JSON and a chart. Ends every process that it started.
 """
 
 import argparse
-import http.client
 import json
 import os
-import re
+import shutil
 import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-PROGRAM = 'print("Hello, World!")\nprint("Sum:", sum(range(10)))\n'
-OUTPUT = "Hello, World!\nSum: 45\n"
-PYTHON = "/usr/bin/python3"
-CLIENTS = 8
+import chart
+from programs import BUSY, HELLO, PRELOAD, PROGRAMS
+from systems import (
+    BWRAP, MEBIBYTE, BareFork, Http, Other, Spawn, broker_pid, front_pid, load, machine_seconds, memory,
+    processor_seconds, start_fastapi, start_hatchery,
+)
+
 REST = 0.02  # seconds between the requests of a client that does not keep the service busy
-TIMEOUT = 0.3
-BIG_OUTPUT = 10_000_000
-MEBIBYTE = 1 << 20
-
-TIMEOUT_PROGRAMS = {
-    "busy loop": "while True: pass",
-    "sleep": "import time\ntime.sleep(60)",
-    "ignores signals": (
-        "import signal\n"
-        "for s in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:\n"
-        "    signal.signal(s, signal.SIG_IGN)\n"
-        "while True:\n"
-        "    try:\n"
-        "        while True: pass\n"
-        "    except BaseException: pass\n"
-    ),
-}
+BIG = ("--limit-output", "16M")
 
 
-def environment():
-    """This one without what changes how a Python or the service runs."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("HATCHERY_", "PYTHON"))}
+def rows(names):
+    """(row, program's name, clients, rest), in the order of the table."""
+    for name in names:
+        for clients in (1, 8, 64) if name == "hello world" else (1, 8):
+            yield f"{name}, {clients} client{'s' if clients > 1 else ''}", name, clients, 0.0
+            if name == "hello world" and clients == 1:
+                yield f"hello world, 1 client, {REST * 1000:.0f} ms between requests", name, 1, REST
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """A service in a process of its own that answers GET /health."""
-
-    def __init__(self, name, log, arguments, port, cwd=None):
-        self.name, self.port, self.log = name, port, log
-        with open(log, "wb") as out:
-            self.process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env=environment()
-            )
-        try:
-            self.wait_healthy()
-        except BaseException:
-            self.stop()
-            raise
-
-    def wait_healthy(self):
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
+def measure_matrix(options, folder):
+    """{row: {system: [what each round measured]}}"""
+    found = {}
+    fastapi = Http(options.binary, start_fastapi(options, folder))
+    python, bwrap = Spawn(), Spawn(BWRAP) if shutil.which("bwrap") else None
+    try:
+        for preload in sorted({PRELOAD.get(name, ()) for name in options.programs}):
+            names = [name for name in options.programs if PRELOAD.get(name, ()) == preload]
+            settings = (*BIG, "--preload", ",".join(preload)) if preload else BIG
+            systems = {
+                "hatchery": Http(options.binary, start_hatchery(options, folder, *settings)),
+                "bare fork": BareFork(*preload),
+                "FastAPI": fastapi, "python3": python, "bubblewrap": bwrap,
+            }
+            others = {name: Other(options.binary, url, body, expected) for name, url, body, expected in options.also}
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-                connection.request("GET", "/health")
-                if connection.getresponse().status == 200:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.05)
-        raise SystemExit(f"bench: {self.name} did not start:\n{Path(self.log).read_text()[-2000:]}")
-
-    def execute(self, **body):
-        """The answer and the seconds that it took, on a connection that is open already."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        connection.connect()
-        start = time.perf_counter()
-        connection.request("POST", "/execute", json.dumps(body), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
-        seconds = time.perf_counter() - start
-        connection.close()
-        if answer.status != 200:
-            raise SystemExit(f"bench: {self.name} answered {answer.status}: {text[:500]!r}")
-        return json.loads(text), seconds
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-
-def start_hatchery(options, folder, *settings):
-    port = free_port()
-    arguments = [options.binary, "serve", "--listen", f"127.0.0.1:{port}", "--log-level", "warn", *settings]
-    return Server("hatchery", Path(folder) / "hatchery.log", arguments, port)
-
-
-def start_fastapi(options, folder):
-    port = free_port()
-    arguments = [options.uvicorn, "main:app", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
-    arguments += ["--log-level", "warning"]
-    return Server("the FastAPI service", Path(folder) / "fastapi.log", arguments, port, HERE / "fastapi_baseline")
-
-
-class BareFork:
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [PYTHON, str(HERE / "bare_fork.py"), PROGRAM, OUTPUT],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-
-    def measure(self, seconds, processes, rest=0):
-        self.process.stdin.write(f"{seconds} {processes} {rest}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit("bench: the bare fork loop failed")
-        return json.loads(line)
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def measure_load(options, server, clients, seconds, rest=0):
-    expected = json.dumps({"output": OUTPUT}, separators=(",", ":"))[1:-1]
-    arguments = ["--clients", str(clients), "--seconds", str(seconds), "--rest", str(rest), "--body", "-", "--expect", expected, "--json"]
-    result = subprocess.run(
-        [options.binary, "bench", *arguments, f"http://127.0.0.1:{server.port}/execute"],
-        input=json.dumps({"code": PROGRAM}),
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode != 0:
-        raise SystemExit(f"bench: {server.name}: {result.stdout} {result.stderr}")
-    return json.loads(result.stdout)
-
-
-def family(root):
-    """The pids of a process and of all its descendants."""
-    children = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            children.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(entry.name))
-    found, todo = [], [root]
-    while todo:
-        pid = todo.pop()
-        found.append(pid)
-        todo += children.get(pid, [])
+                for number in range(options.rounds + 1):
+                    for row, name, clients, rest in rows(names):
+                        for who, system in (systems | (others if name == "hello world" else {})).items():
+                            if system is None or (number == 0 and rest):
+                                continue
+                            if clients > 1 and who in ("python3", "bubblewrap") and name != "hello world":
+                                continue
+                            # the first, short round warms everything up
+                            one = system.measure(PROGRAMS[name], clients, options.seconds if number else 0.1, rest)
+                            if number:
+                                found.setdefault(row, {}).setdefault(who, []).append(one)
+            finally:
+                systems["hatchery"].stop()
+                systems["bare fork"].stop()
+    finally:
+        fastapi.stop()
     return found
 
 
-def memory(server):
-    """(Sum of PSS in bytes, number of processes)."""
-    total, pids = 0, family(server.process.pid)
-    for pid in pids:
+def measure_start(options, folder):
+    """From the start of the process to the first program's answer."""
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        server = start_hatchery(options, folder)
+        server.execute(code=HELLO[0])
+        seconds.append(time.perf_counter() - start)
+        server.stop()
+    return seconds
+
+
+def measure_memory(options, folder, *settings):
+    """PSS with a pool of 4 and of 20, when everything rests: idle, and each sandbox more."""
+    found = []
+    for pool in (4, 20):
+        server = start_hatchery(options, folder, "--pool", str(pool), "--pool-max", str(pool), *settings)
         try:
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        match = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-        total += int(match.group(1)) * 1024 if match else 0
-    return total, len(pids)
+            server.execute(code=HELLO[0])
+            time.sleep(2)
+            found.append(memory(server)[0])
+        finally:
+            server.stop()
+    return {"idle": found[0], "sandbox": (found[1] - found[0]) / 16}
 
 
-def median(rounds, who, what):
-    return statistics.median(entry[who][what] for entry in rounds)
-
-
-def run_rounds(options, hatchery, fastapi, bare):
-    """Latency and throughput of all three, taking turns."""
-    latency, throughput = [], []
-    cores = len(os.sched_getaffinity(0))
-    for number in range(options.rounds + 1):
-        one = {
-            "bare": bare.measure(options.seconds, 1),
-            "hatchery": measure_load(options, hatchery, 1, options.seconds),
-            "fastapi": measure_load(options, fastapi, 1, options.seconds),
-            "bare rested": bare.measure(options.seconds, 1, REST),
-            "hatchery rested": measure_load(options, hatchery, 1, options.seconds, REST),
-            "fastapi rested": measure_load(options, fastapi, 1, options.seconds, REST),
-        }
-        many = {
-            "bare": bare.measure(options.seconds, max(cores, 2)),
-            "hatchery": measure_load(options, hatchery, CLIENTS, options.seconds),
-            "fastapi": measure_load(options, fastapi, CLIENTS, options.seconds),
-        }
-        if number > 0:  # the first round warms everything up
-            latency.append(one)
-            throughput.append(many)
-    return latency, throughput
-
-
-def run_timeouts(hatchery):
-    overshoot = {}
-    for name, code in TIMEOUT_PROGRAMS.items():
-        seconds = []
-        for _ in range(5):
-            answer, took = hatchery.execute(code=code, timeout=TIMEOUT)
-            if answer["status"] != "timeout":
-                raise SystemExit(f"bench: {name}: {answer['status']} instead of timeout")
-            seconds.append(took - TIMEOUT)
-        overshoot[name] = seconds
-    return overshoot
-
-
-def run_big_output(options, folder):
-    server = start_hatchery(options, folder, "--limit-output", "16M")
+def measure_processor(options, folder):
+    """Processor time a run, 8 clients, and while nothing is asked."""
+    server = start_hatchery(options, folder)
+    body = json.dumps({"code": HELLO[0]})
     try:
-        code = f"import sys\nline = 'x' * 99 + '\\n'\nfor _ in range({BIG_OUTPUT // 100}): sys.stdout.write(line)\n"
-        seconds = []
-        for _ in range(3):
-            answer, took = server.execute(code=code, timeout=30)
-            if answer["output"] != ("x" * 99 + "\n") * (BIG_OUTPUT // 100) or answer["output_truncated"]:
-                raise SystemExit("bench: 10 MB of output did not arrive whole")
-            seconds.append(took)
-        return statistics.median(seconds)
+        load(options.binary, server.url, body, HELLO[1], 8, 0.3)
+        pids = (broker_pid(server), front_pid(server))
+        found = {"broker": [], "front": [], "machine": []}
+        for _ in range(options.rounds):
+            before = [processor_seconds(pid) for pid in pids], machine_seconds()
+            runs = load(options.binary, server.url, body, HELLO[1], 8, options.seconds * 2)["runs"]
+            found["machine"].append((machine_seconds() - before[1]) / runs)
+            for name, pid, was in zip(("broker", "front"), pids, before[0]):
+                found[name].append((processor_seconds(pid) - was) / runs)
+        time.sleep(2)
+        before = processor_seconds(*pids)
+        time.sleep(5)
+        found["idle"] = (processor_seconds(*pids) - before) / 5
+        return found
     finally:
         server.stop()
 
 
-def run_numpy(options, folder):
-    """Seconds for an import of numpy and one sum: preloaded in hatchery, and in a new Python. None without numpy."""
-    code = "import numpy\nprint(numpy.arange(10).sum())\n"
-    if subprocess.run([options.python, "-c", code], capture_output=True, env=environment()).returncode != 0:
-        return None
-    server = start_hatchery(options, folder, "--python", options.python, "--preload", "numpy")
-    ours, theirs = [], []
+def measure_overload(options, folder):
+    """Good answers a second from ten times the clients that the peak has; and what a refusal costs the service."""
+    body = json.dumps({"code": HELLO[0]})
+    server = start_hatchery(options, folder)
+    found = {"peak": [], "overload": [], "refusal": [], "refused latency": []}
     try:
-        for _ in range(15):
-            answer, took = server.execute(code=code)
-            if answer["output"] != "45\n":
-                raise SystemExit(f"bench: numpy: {answer}")
-            ours.append(took)
-            start = time.perf_counter()
-            subprocess.run([options.python, "-c", code], capture_output=True, env=environment(), check=True)
-            theirs.append(time.perf_counter() - start)
+        load(options.binary, server.url, body, HELLO[1], 8, 0.3)
+        for _ in range(options.rounds):
+            found["peak"].append(load(options.binary, server.url, body, HELLO[1], 8, options.seconds)["per_second"])
+            found["overload"].append(load(options.binary, server.url, body, HELLO[1], 80, options.seconds)["per_second"])
     finally:
         server.stop()
-    return {"hatchery": statistics.median(ours), "python": statistics.median(theirs)}
+    server = start_hatchery(options, folder, "--concurrency", "1", "--queue", "0", "--pool", "1")
+    try:
+        pids = (broker_pid(server), front_pid(server))
+        with ThreadPoolExecutor(1) as thread:
+            sleeper = thread.submit(server.execute, code="import time; time.sleep(3)", timeout=10)
+            time.sleep(0.3)
+            before = processor_seconds(*pids)
+            refused = load(options.binary, server.url, body, HELLO[1], 8, 2, may_refuse=True)["refused"]
+            found["refusal"].append((processor_seconds(*pids) - before) / refused)
+            sleeper.result()
+    finally:
+        server.stop()
+    return found
 
 
-class Table:
-    def __init__(self):
-        self.rows = []
+def measure_timeouts(options, folder):
+    """How long after its deadline a program that never ends is answered: alone, and eight of them at the same time."""
+    timeout, found = 0.5, {}
+    server = start_hatchery(options, folder, "--concurrency", "8", "--pool", "8")
 
-    def add(self, what, figure, ratio="", goal="", met=None):
-        self.rows.append((what, figure, ratio, goal, {None: "", True: "met", False: "MISSED"}[met]))
+    def one(_):
+        answer, took = server.execute(code=BUSY, timeout=timeout)
+        if answer["status"] != "timeout":
+            raise SystemExit(f"bench: {answer['status']} instead of timeout")
+        return took - answer["usage"]["queued"] - timeout
 
-    def show(self):
-        head = ("", "measured", "ratio", "goal", "")
-        widths = [max(len(row[i]) for row in [head, *self.rows]) for i in range(len(head))]
-        for row in [head, *self.rows]:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    try:
+        for count in (1, 8):
+            with ThreadPoolExecutor(count) as pool:
+                found[str(count)] = [seconds for _ in range(options.rounds) for seconds in pool.map(one, range(count))]
+    finally:
+        server.stop()
+    return found
 
 
-def milliseconds(seconds):
-    return f"{seconds * 1000:.3f} ms"
+def mid(results, row, who, what="p50"):
+    return statistics.median(one[what] for one in results["matrix"][row][who])
 
 
-def tabulate(results, table):
-    latency, throughput = results["latency"], results["throughput"]
-    for rested, title in (("", "without a pause"), (" rested", f"{REST * 1000:.0f} ms between requests")):
-        p50 = {who: median(latency, who + rested, "p50") for who in ("bare", "hatchery", "fastapi")}
-        table.add(f"hello world, 1 client, {title}:", "")
-        for who, name in (("bare", "bare fork"), ("hatchery", "hatchery"), ("fastapi", "FastAPI, a Python a run")):
-            p99 = median(latency, who + rested, "p99")
-            table.add(f"  {name}", f"p50 {milliseconds(p50[who])}  p99 {milliseconds(p99)}")
-        slower, faster = p50["hatchery"] / p50["bare"], p50["fastapi"] / p50["hatchery"]
-        table.add("  p50, hatchery to bare fork", "", f"{slower:.2f} x", "<= 1.0 x", slower <= 1.0)
-        table.add("  p50, FastAPI to hatchery", "", f"{faster:.1f} x", ">= 15 x", faster >= 15)
-    rate = {who: median(throughput, who, "per_second") for who in ("bare", "hatchery", "fastapi")}
-    table.add("runs/s: bare fork, a loop on each core", f"{rate['bare']:.0f}")
-    table.add(f"runs/s, {CLIENTS} clients: hatchery", f"{rate['hatchery']:.0f}", f"{rate['hatchery'] / rate['bare']:.2f} x")
-    table.add(f"runs/s, {CLIENTS} clients: FastAPI", f"{rate['fastapi']:.0f}", f"{rate['fastapi'] / rate['bare']:.2f} x")
+def span(values, scale=1e3, digits=2):
+    """Median (least to most)."""
+    return f"{statistics.median(values) * scale:.{digits}f} ({min(values) * scale:.{digits}f} to {max(values) * scale:.{digits}f})"
 
-    pss, count = results["memory"]["idle"]
-    table.add(
-        f"idle, pool of 4: PSS of {count} processes", f"{pss / MEBIBYTE:.1f} MiB", "", "<= 64 MiB", pss <= 64 * MEBIBYTE
-    )
-    table.add("  with the default pool, after the load", f"{results['memory']['after'][0] / MEBIBYTE:.1f} MiB")
-    for name, seconds in results["timeout_overshoot"].items():
-        worst = max(seconds)
-        table.add(f"after a timeout, worst of {len(seconds)}: {name}", milliseconds(worst), "", "<= 20 ms", worst <= 0.02)
-    table.add("10 MB of output, whole", milliseconds(results["big_output"]))
-    if results["numpy"] is not None:
-        ours, theirs = results["numpy"]["hatchery"], results["numpy"]["python"]
-        table.add("import numpy: hatchery, preloaded", milliseconds(ours), f"{theirs / ours:.1f} x")
-        table.add("import numpy: a new Python", milliseconds(theirs))
+
+def print_table(table, head):
+    widths = [max(len(row[i]) for row in [head, *table]) for i in range(len(head))]
+    for row in [head, *table]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print()
+
+
+def print_matrix(results):
+    table = []
+    for row, systems in results["matrix"].items():
+        ours_p50, ours_rate = (mid(results, row, "hatchery", what) for what in ("p50", "per_second"))
+        table.append((row, "", "", "", "", ""))
+        for who, rounds in systems.items():
+            rate = statistics.median(one["per_second"] for one in rounds)
+            has_p50 = "p50" in rounds[0]
+            table.append((
+                f"  {who}", span([one["p50"] for one in rounds]) if has_p50 else "",
+                f"{mid(results, row, who, 'p99') * 1e3:.2f}" if has_p50 else "", span([one["per_second"] for one in rounds], 1, 0),
+                f"{mid(results, row, who) / ours_p50:.2f} x" if has_p50 and who != "hatchery" else "",
+                f"{ours_rate / rate:.2f} x" if who != "hatchery" else "",
+            ))
+    print_table(table, ("", "p50 in ms (range)", "p99", "runs/s (range)", "its p50 / ours", "our runs/s / its"))
+
+
+def goals(results):
+    """(what, figure, goal, is it met), as far as it was measured."""
+    matrix = results["matrix"]
+    hello, rested, eight = "hello world, 1 client", f"hello world, 1 client, {REST * 1000:.0f} ms between requests", "hello world, 8 clients"
+
+    def ratio(row, who, what="p50", ours_first=True):
+        ours, theirs = mid(results, row, "hatchery", what), mid(results, row, who, what)
+        return ours / theirs if ours_first else theirs / ours
+
+    if hello in matrix:
+        for row in (hello, rested):
+            yield f"{row}: p50 against a bare fork", f"{ratio(row, 'bare fork'):.2f} x", "<= 0.4 x", ratio(row, "bare fork") <= 0.4
+        found = ratio(eight, "bare fork", "per_second")
+        yield "8 clients: runs/s against a bare fork on each core", f"{found:.2f} x", ">= 0.75 x", found >= 0.75
+        found = ratio(hello, "FastAPI", ours_first=False)
+        yield "1 client: p50 of FastAPI against ours", f"{found:.1f} x", ">= 45 x", found >= 45
+        found = ratio(eight, "FastAPI", "per_second")
+        yield "8 clients: runs/s against FastAPI", f"{found:.1f} x", ">= 14 x", found >= 14
+    row = "numpy and pandas groupby, 1 client"
+    if row in matrix:
+        found = ratio(row, "FastAPI", ours_first=False)
+        yield "numpy and pandas: p50 of FastAPI against ours", f"{found:.1f} x", ">= 50 x", found >= 50
+    for name in ("10 MB, one print", "10 MB, 100,000 prints"):
+        if f"{name}, 1 client" in matrix:
+            found = ratio(f"{name}, 1 client", "python3")
+            yield f"{name}: against python3 main.py > file", f"{found:.2f} x", "<= 1.5 x", found <= 1.5
+    start = statistics.median(results["start"])
+    yield "cold start to the first answer", f"{start * 1e3:.0f} ms", "<= 150 ms", start <= 0.15
+    idle = results["memory"]["idle"] / MEBIBYTE
+    yield "idle, pool of 4, everything (PSS)", f"{idle:.1f} MiB", "<= 32 MiB", idle <= 32
+    for name, key, goal in (("a ready sandbox (PSS)", "memory", 1.5), ("a ready sandbox with numpy and pandas (PSS)", "memory with pandas", 4)):
+        if key in results:
+            each = results[key]["sandbox"] / MEBIBYTE
+            yield name, f"{each:.2f} MiB", f"<= {goal} MiB", each <= goal
+    processor = results["processor"]
+    both = sum(statistics.median(processor[name]) for name in ("broker", "front")) * 1e3
+    yield "processor time a run: broker and front", f"{both:.3f} ms", "<= 0.15 ms", both <= 0.15
+    yield "processor time a run: the whole machine, client included", f"{statistics.median(processor['machine']) * 1e3:.2f} ms", "", None
+    yield "processor time of broker and front, nothing asked", f"{processor['idle'] * 1e3:.2f} ms/s", "", None
+    overload = results["overload"]
+    found = statistics.median(overload["overload"]) / statistics.median(overload["peak"])
+    yield "80 clients: runs/s against 8 clients", f"{found:.2f} x", ">= 0.95 x", found >= 0.95
+    yield "processor time of a refused request", f"{overload['refusal'][0] * 1e6:.0f} us", "", None
+    for count, name in (("1", "one endless loop"), ("8", "8 endless loops at once")):
+        worst = max(results["timeouts"][count])
+        yield f"{name}: answered after its deadline, worst of {len(results['timeouts'][count])}", f"{worst * 1e3:.1f} ms", "<= 10 ms", worst <= 0.01
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(description="Measure hatchery against a bare fork and against a FastAPI service.")
+    parser = argparse.ArgumentParser(description="Measure hatchery against its baselines.")
     parser.add_argument("--binary", required=True)
     parser.add_argument("--uvicorn", required=True)
-    parser.add_argument("--python", default=PYTHON, help="for the numpy row")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each of a round's nine measurements")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement in a round")
+    parser.add_argument("--programs", type=lambda text: text.split(";"), default=list(PROGRAMS), help="; between them, of: " + "; ".join(PROGRAMS))
+    parser.add_argument("--also", nargs=4, action="append", default=[], metavar=("NAME", "URL", "BODY", "EXPECTED"),
+                        help="another service: what it is sent for the hello world (a file), and what a good answer contains")
     parser.add_argument("--json", default="build/bench.json")
-    return parser.parse_args()
+    parser.add_argument("--chart", default="build/bench.svg")
+    options = parser.parse_args()
+    unknown = [name for name in options.programs if name not in PROGRAMS]
+    return parser.error(f"no program is called {unknown[0]!r}") if unknown else options
 
 
 def main():
     options = parse_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended early"))  # and so has all that it started
     busy = os.getloadavg()[0]
     if busy > 0.5:
         print(f"The machine is busy (load {busy:.1f}): compare ratios only, and measure again when it rests.")
-    stop = []
-    results = {}
     with tempfile.TemporaryDirectory(prefix="hatchery-bench-") as folder:
-        try:
-            hatchery = start_hatchery(options, folder, "--pool", "4")
-            stop.append(hatchery)
-            hatchery.execute(code=PROGRAM)
-            time.sleep(2)  # the pool is full and everything rests
-            results["memory"] = {"idle": memory(hatchery)}
-            hatchery.stop()  # the goal for memory names a pool of 4; everything else is measured as it is by default
-            stop.remove(hatchery)
-            hatchery = start_hatchery(options, folder)
-            stop.append(hatchery)
-            hatchery.execute(code=PROGRAM)
-            fastapi = start_fastapi(options, folder)
-            stop.append(fastapi)
-            bare = BareFork()
-            stop.append(bare)
-            results["latency"], results["throughput"] = run_rounds(options, hatchery, fastapi, bare)
-            results["timeout_overshoot"] = run_timeouts(hatchery)
-            time.sleep(2)
-            results["memory"]["after"] = memory(hatchery)
-            while stop:
-                stop.pop().stop()
-            results["big_output"] = run_big_output(options, folder)
-            results["numpy"] = run_numpy(options, folder)
-        finally:
-            while stop:
-                stop.pop().stop()
-    table = Table()
-    tabulate(results, table)
-    table.show()
+        results = {"matrix": measure_matrix(options, folder), "start": measure_start(options, folder), "memory": measure_memory(options, folder)}
+        if any(PRELOAD.get(name) for name in options.programs):
+            results["memory with pandas"] = measure_memory(options, folder, "--preload", "numpy,pandas")
+        results["processor"] = measure_processor(options, folder)
+        results["overload"] = measure_overload(options, folder)
+        results["timeouts"] = measure_timeouts(options, folder)
     Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
-    print(f"all figures: {options.json}")
+    print_matrix(results)
+    print_table([(what, figure, goal, {None: "", True: "met", False: "MISSED"}[met]) for what, figure, goal, met in goals(results)], ("", "measured", "goal", ""))
+    if "hello world, 1 client" in results["matrix"]:
+        Path(options.chart).write_text(chart.draw(results))
+    print(f"all figures: {options.json}; chart: {options.chart}")
 
 
 if __name__ == "__main__":

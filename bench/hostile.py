@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import Server, free_port
+from systems import Server, free_port
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 BODY = b'{"code": "print(1)"}'

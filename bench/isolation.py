@@ -14,7 +14,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
-from bench import PYTHON, environment, start_hatchery
+from systems import PYTHON, environment, start_hatchery
 
 LOOPS = {
     "nbody": "b = [[float(i + j) for j in range(7)] for i in range(5)]\nfor _ in range(9000):\n    for x in b:\n        for y in b:\n            if x is not y:\n                d = [x[k] - y[k] for k in range(3)]\n                m = 0.01 / ((d[0] * d[0] + d[1] * d[1] + d[2] * d[2] + 1) ** 1.5)\n                x[3] -= d[0] * m; x[4] -= d[1] * m; x[5] -= d[2] * m",

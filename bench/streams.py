@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import PYTHON, MEBIBYTE, Server, environment, free_port
+from systems import MEBIBYTE, PYTHON, Server, broker_pid, environment, free_port, front_pid
 
 LINES = "application/x-ndjson"
 BLOCKS = 'x = "x" * 99 + "\\n"\nx *= 10000\nfor _ in range(100): print(x, end="")\n'
@@ -27,14 +27,6 @@ IDLE = min(1000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 64) // 24 - 20
 def serve(options, folder, *settings):
     port = free_port()
     return Server("hatchery", Path(folder) / f"log-{port}", [options.binary, "serve", "--listen", f"127.0.0.1:{port}", "--log-level", "warn", *settings], port)
-
-
-def front(server):
-    def children(pid):
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-    (broker,) = children(server.process.pid)
-    return next(pid for pid in children(broker) if "front" in Path(f"/proc/{pid}/comm").read_text())
 
 
 def resident(pid):
@@ -107,11 +99,11 @@ def measure_slow_reader(server):
     with connect(server) as connection:
         connection.sendall(request(BLOCKS))
         read_stream(connection)
-    before = resident(front(server))
+    before = resident(front_pid(server))
     with connect(server, 4096) as connection:
         connection.sendall(request(BLOCKS, timeout=3))
         time.sleep(2)
-        return resident(front(server)) - before
+        return resident(front_pid(server)) - before
 
 
 def measure_idle(options, folder):
@@ -120,7 +112,7 @@ def measure_idle(options, folder):
         with connect(server) as connection:
             connection.sendall(request(""))
             read_stream(connection)
-        before, open_streams = resident(front(server)), []
+        before, open_streams = resident(front_pid(server)), []
         for _ in range(IDLE):
             connection = connect(server)
             connection.sendall(request("import time; time.sleep(60)"))
@@ -128,7 +120,7 @@ def measure_idle(options, folder):
         for connection in open_streams:
             connection.settimeout(60)
             assert b"started" in connection.recv(4096)
-        each = (resident(front(server)) - before) / IDLE
+        each = (resident(front_pid(server)) - before) / IDLE
         for connection in open_streams:
             connection.close()
         return each
@@ -156,7 +148,7 @@ def measure_metrics(server, count=2000):
 
     def spent():
         ticks = 0
-        for pid in (server.process.pid, front(server)):
+        for pid in (broker_pid(server), front_pid(server)):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")

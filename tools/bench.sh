@@ -19,5 +19,5 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root="sudo"
 fi
 $as_root "$venv/bin/python" bench/bench.py --binary "$PWD/$build/hatchery" \
-    --uvicorn "$PWD/$venv/bin/uvicorn" --json "$build/bench.json" "$@"
+    --uvicorn "$PWD/$venv/bin/uvicorn" --json "$build/bench.json" --chart "$build/bench.svg" "$@"
 $as_root "$python" bench/streams.py --binary "$PWD/$build/hatchery"

@@ -99,6 +99,9 @@ for group in "$@"; do
         ;;
     bench)
         need_package python3-venv
+        need_package python3-numpy
+        need_package python3-pandas
+        need_command bwrap bubblewrap
         ;;
     *)
         echo "deps.sh: there is no group \"$group\"" >&2
