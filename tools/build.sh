@@ -5,8 +5,8 @@ set -eu
 build=$1
 shift
 
-# node_modules has a copy of the lock file from the last complete install
-if [ -f web/package-lock.json ] && ! cmp -s web/package-lock.json web/node_modules/.hatchery-lock.json; then
+# The tarball of tools/dist.sh has the pages built. Otherwise node_modules has a copy of the lock file from the last complete install
+if [ ! -f web/prebuilt/list ] && [ -f web/package-lock.json ] && ! cmp -s web/package-lock.json web/node_modules/.hatchery-lock.json; then
     npm ci --ignore-scripts --no-audit --no-fund --prefix web
     cp web/package-lock.json web/node_modules/.hatchery-lock.json
 fi
