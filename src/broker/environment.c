@@ -53,8 +53,11 @@ static int add_path(struct environment_plan *plan, const char *path)
     }
     if (plan->path_count == PATHS_MAX)
         return -1;
-    plan->paths[plan->path_count] = strdup(path);
-    return plan->paths[plan->path_count++] != NULL ? 0 : -1;
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return -1;
+    plan->paths[plan->path_count++] = copy;
+    return 0;
 }
 
 static int probe_interpreter(struct environment_plan *plan, const char *python, struct error *err)

@@ -22,7 +22,7 @@ struct user {
 static void who_am_i(struct user *user)
 {
     const struct passwd *entry = getpwuid(getuid());
-    snprintf(user->name, sizeof user->name, "%s", entry != NULL ? entry->pw_name : "");
+    snprintf(user->name, sizeof user->name, "%s", entry != NULL ? entry->pw_name : ""); // cppcheck-suppress ctuuninitvar ; it is filled here
     snprintf(user->id, sizeof user->id, "%u", (unsigned)getuid());
 }
 

@@ -111,7 +111,7 @@ static int bad_value(struct error *err, const struct setting *setting, const cha
 {
     char shown[SHOWN_VALUE_BYTES + 4];
     size_t n = 0;
-    for (; value[n] != '\0' && n < SHOWN_VALUE_BYTES; n++)
+    for (; n < SHOWN_VALUE_BYTES && value[n] != '\0'; n++)
         shown[n] = iscntrl((unsigned char)value[n]) ? '?' : value[n];
     strcpy(shown + n, value[n] != '\0' ? "..." : "");
     return error_set(err, 0, "%s: \"%s\" %s; %s", setting->name, shown, wrong, right);
@@ -549,7 +549,7 @@ static int64_t automatic_concurrency(const struct config *config)
 {
     enum { LEAST = 4, PER_CORE = 2 };
     const int64_t service_bytes = 64 << 20, ready_bytes = 4 << 20;
-    int64_t runs = PER_CORE * machine_cores(), kept = service_bytes, largest = 0;
+    int64_t runs = PER_CORE * machine_cores(), kept = service_bytes, largest = config->environments[0].limit_memory;
     if (runs < LEAST)
         runs = LEAST;
     for (size_t i = 0; i < config->environment_count; i++) {

@@ -18,7 +18,7 @@ static void renew(uintptr_t start, size_t size)
         mprotect((void *)start, size, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
         return;
     volatile unsigned char *byte = (volatile unsigned char *)start;
-    *byte = *byte;
+    *byte = *byte; // cppcheck-suppress selfAssignment ; the write is what counts
     mprotect((void *)start, size, PROT_READ | PROT_EXEC);
 }
 

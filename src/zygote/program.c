@@ -160,6 +160,8 @@ static int set_environment(char *texts, uint64_t size)
     int r = environ != NULL ? 0 : -1;
     for (char *text = texts; r == 0 && text < texts + size;) {
         char *next = text + strlen(text) + 1, *equals = strchr(text, '=');
+        if (equals == NULL)
+            fail("the job's form");
         *equals = '\0';
         time_zone |= strcmp(text, "TZ") == 0;
         PyObject *name = PyUnicode_DecodeFSDefault(text), *value = PyUnicode_DecodeFSDefault(equals + 1);

