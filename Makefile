@@ -32,6 +32,11 @@ help:
 	@echo "make attack-fuzz TIME=600   random system calls in sandboxes, for so many seconds"
 	@echo "make soak TIME=3600   ordinary runs, attacks and random kills for so many seconds; figures and a chart in $(BUILD)/soak"
 	@echo "make fuzz TIME=600 TARGET=http   libFuzzer on what reads hostile bytes: all targets, or one, for so many seconds each"
+	@echo "make analyze  cppcheck, clang-tidy, clang's warnings and gcc -fanalyzer over src/"
+	@echo "make coverage SUITES=unit   the lines and branches of src/ that the tests reach"
+	@echo "make reproducible  two builds in two places give the same bytes"
+	@echo "make sbom     what is in the binaries: $(BUILD)/sbom.spdx.json"
+	@echo "make dist     $(BUILD)/hatchery-VERSION.tar.xz: sources and built pages, which build without a network"
 	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
 	@echo "make test-system   the package under systemd, the image with Docker, cgroup v2 and AppArmor, in a virtual machine"
 	@echo "make bench    measure against a bare fork, FastAPI, python3 and bubblewrap; prints ratios and goals"
@@ -88,6 +93,26 @@ fuzz:
 	@tools/deps.sh build fuzz
 	@tools/fuzz.sh $(TIME) $(TARGET)
 
+.PHONY: analyze coverage reproducible sbom dist
+
+analyze:
+	@tools/deps.sh build analyze
+	@tools/analyze.sh
+
+coverage:
+	@tools/deps.sh build test ci coverage
+	@PYTHON=$(PYTHON) tools/coverage.sh $(filter-out fidelity browser,$(SUITES))
+
+reproducible: deps
+	@tools/reproducible.sh
+
+sbom:
+	@mkdir -p $(BUILD)
+	@$(PYTHON) tools/sbom.py >$(BUILD)/sbom.spdx.json
+
+dist: build
+	@tools/dist.sh $(BUILD)
+
 test-container: build
 	@tools/deps.sh container
 	@tools/container.sh $(BUILD) all
@@ -136,4 +161,4 @@ format:
 	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h')
 
 clean:
-	rm -rf $(BUILD) build-asan build-fuzz build-deb build-arm64 web/node_modules
+	rm -rf $(BUILD) build-asan build-fuzz build-clang build-coverage build-deb build-arm64 web/node_modules

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, vm, container, deb, arm64, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, analyze, coverage, vm, container, deb, arm64, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -49,8 +49,8 @@ for group in "$@"; do
         need_package libcmocka-dev
         need_command /usr/bin/python3 python3
         need_package python3-dev
-        need_command node nodejs
-        need_command npm npm
+        [ -f web/prebuilt/list ] || need_command node nodejs
+        [ -f web/prebuilt/list ] || need_command npm npm
         need_package ca-certificates
         ;;
     test)
@@ -68,6 +68,16 @@ for group in "$@"; do
         need_command patchelf patchelf
         need_command promtool prometheus
         need_command slowhttptest slowhttptest
+        ;;
+    analyze)
+        need_command clang clang
+        need_command clang-tidy clang-tidy
+        need_command cppcheck cppcheck
+        ;;
+    coverage)
+        need_command clang clang
+        need_command llvm-cov llvm
+        need_package libclang-rt-dev libclang-rt-14-dev
         ;;
     fuzz)
         need_command clang clang
