@@ -1,7 +1,6 @@
 """A real Chromium, driven by Playwright, in front of the real binary. After each test its page must have said nothing on the console,
 broken no Content-Security-Policy and asked no other host for anything."""
 
-import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +15,8 @@ PATIENCE_MS = 20_000  # of a machine that does other things, too
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright here: tests/requirements.txt")
 playwright.expect.set_options(timeout=PATIENCE_MS)
+
+from playground import Playground  # noqa: E402 (it needs Playwright)
 
 
 @pytest.fixture(scope="session")
@@ -72,53 +73,6 @@ def open_page(chromium):
         context.close()
     complaints = [complaint for watch in watches for complaint in watch.complaints]
     assert complaints == [], "\n".join(complaints)
-
-
-class Playground:
-    """The page at / as a user has it."""
-
-    def __init__(self, page):
-        self.page = page
-        self.editor = page.locator(".cm-content")
-        self.run_button = page.get_by_role("button", name="Run", exact=True)
-        self.stop_button = page.get_by_role("button", name="Stop", exact=True)
-        self.output = page.locator("#output")
-        self.title = page.locator("#verdict-title")
-        self.verdict = page.locator("#verdict")
-        self.environment = page.get_by_role("combobox", name="Environment")
-        self.ready()
-
-    def ready(self):
-        """The service has said what it is."""
-        playwright.expect(self.page.locator("#environment")).to_contain_text("Python")
-
-    def write(self, code):
-        """As if pasted: what the editor adds to typed text (indentation, brackets) is not wanted here."""
-        self.editor.click()
-        self.page.keyboard.press("Control+a")
-        self.page.keyboard.insert_text(code)
-
-    def text(self):
-        return "\n".join(self.page.locator(".cm-line").all_inner_texts())
-
-    def ended(self):
-        playwright.expect(self.run_button).to_have_attribute("aria-disabled", "false")
-
-    def run(self, code=None):
-        if code is not None:
-            self.write(code)
-        self.run_button.click()
-        self.ended()
-
-    def example(self, name):
-        self.page.get_by_role("button", name="Examples").click()
-        self.page.locator("#example-list").get_by_role("button", name=name).click()
-
-    def panel(self, name):
-        panel = self.page.locator("#given > details").filter(has=self.page.locator("summary", has_text=re.compile("^" + name)))
-        if panel.get_attribute("open") is None:
-            panel.locator("summary").first.click()
-        return panel
 
 
 @pytest.fixture

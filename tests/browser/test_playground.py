@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="no Playwright here: tests/requirements.txt")
 from playwright.sync_api import expect  # noqa: E402
 
+from playground import Playground  # noqa: E402
 from service import wait_for  # noqa: E402
 
 
@@ -340,8 +341,6 @@ class TestKeys:
         return service
 
     def test_key(self, open_page, keyed):
-        from conftest import Playground
-
         page = open_page(keyed, expected=["401"])
         field = page.get_by_label("API key")
         expect(field).to_be_visible()
