@@ -155,7 +155,7 @@ def test_hours(open_page, service):
     advance(170)
     assert 100 < points() <= 151
     elements, heap = size()
-    advance(150)
+    advance(80)
     elements_later, heap_later = size()
     assert elements_later == elements and points() <= 151
     assert heap_later - heap < 256 << 10
