@@ -10,13 +10,22 @@
 
 enum { OPTION_CONFIG, OPTION_CHECK, OPTION_DUMP };
 
-/* The whole process's arguments, before ours are taken apart. Never freed: they outlive everything. */
+static void free_arguments(char **arguments)
+{
+    for (char **argument = arguments; argument != NULL && *argument != NULL; argument++)
+        free(*argument);
+    free(arguments);
+}
+
+/* The whole process's arguments, before ours are taken apart: the supervisor starts others with them. */
 static char **copy_arguments(int argc, char **argv)
 {
     char **copy = calloc((size_t)argc + 2, sizeof *copy);
     for (int i = 0; copy != NULL && i <= argc; i++)
-        if ((copy[i] = strdup(i == 0 ? "hatchery" : argv[i - 1])) == NULL)
+        if ((copy[i] = strdup(i == 0 ? "hatchery" : argv[i - 1])) == NULL) {
+            free_arguments(copy);
             return NULL;
+        }
     return copy;
 }
 
@@ -114,6 +123,7 @@ static int serve_main(const struct command *self, int argc, char **argv)
     }
     config_free(&config);
     options_free(&options);
+    free_arguments(whole);
     return status;
 }
 
