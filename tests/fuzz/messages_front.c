@@ -38,6 +38,20 @@ void __wrap_log_write(enum log_level level, const char *event, const struct log_
         MUST(fields->type != LOG_FIELD_STRING || fields->string == NULL || strlen(fields->string) < 1 << 20);
 }
 
+/* There is no listening socket here to take or leave. */
+void __wrap_server_accept(struct server *accepting);
+void __wrap_server_retire(struct server *retiring);
+
+void __wrap_server_accept(struct server *accepting)
+{
+    MUST(accepting == &server);
+}
+
+void __wrap_server_retire(struct server *retiring)
+{
+    MUST(retiring == &server);
+}
+
 static void on_gone(void)
 {
     gone++;
