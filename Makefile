@@ -19,7 +19,7 @@ VM_SUITE ?= bookworm
 # Seconds of attack-fuzz, and of fuzz for each target.
 TIME = 60
 
-.PHONY: help run build test test-reload screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation install deb dev docs format clean deps bench-hostile
+.PHONY: help run build test test-reload screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation bench-faults install deb dev docs format clean deps bench-hostile
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -40,6 +40,7 @@ help:
 	@echo "make test-container  the image and docker-compose, in an engine of its own; prints size, start and latency"
 	@echo "make test-system   the package under systemd, the image with Docker, cgroup v2 and AppArmor, in a virtual machine"
 	@echo "make bench    measure against a bare fork, FastAPI, python3 and bubblewrap; prints ratios and goals"
+	@echo "make bench-faults   how long the service is away when a process of it dies; /health under load (as root)"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make bench-hostile   what slow, idle and broken clients cost an honest one (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
@@ -142,6 +143,11 @@ bench-hostile: build
 
 dev: deps
 	@tools/dev.sh $(BUILD) --listen $(LISTEN) $(ARGS)
+
+bench-faults: build
+	@tools/deps.sh test
+	@PYTHON=$(PYTHON) tools/pytest.sh $(BUILD) --version >/dev/null
+	@HATCHERY_BINARY="$$PWD/$(BUILD)/hatchery" $(BUILD)/venv/bin/python bench/faults.py $(ARGS)
 
 install: build
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

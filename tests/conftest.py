@@ -27,11 +27,13 @@ def hatchery(tmp_path_factory):
 
 
 def pytest_collection_modifyitems(config, items):
-    """What starts services of its own says nothing about a container."""
-    if services.CONTAINER:
-        own = [item for item in items if "make_service" in item.fixturenames]
-        items[:] = [item for item in items if item not in own]
-        config.hook.pytest_deselected(items=own)
+    """What starts services of its own says nothing about a container; what needs a plain build nothing about a sanitizer's."""
+    away = [item for item in items if services.CONTAINER and "make_service" in item.fixturenames]
+    if services.BINARY.exists() and b"libasan" in services.BINARY.read_bytes():
+        away += [item for item in items if item.get_closest_marker("unsanitized")]
+    if away:
+        items[:] = [item for item in items if item not in away]
+        config.hook.pytest_deselected(items=away)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #define RESTART_DELAY_NS 20000000ULL
+#define RESTART_DELAY_MAX_NS 200000000ULL /* for one that dies at once, again and again */
+#define LIVED_NS 1000000000ULL
 enum { CLIENT_END_WAIT_MS = 50 };
 
 static void watch_output(struct broker *broker, bool wanted)
@@ -221,7 +223,11 @@ void client_gone(struct broker *broker)
     broker->stats_unsent = false;
     broker->restarts[ROLE_FRONT]++;
     uint64_t now = now_ns();
-    broker->client_retry_at = now + (now - broker->client_since < 1000000000ULL ? 1000000000ULL : RESTART_DELAY_NS);
+    const bool lived = now - broker->client_since > LIVED_NS;
+    broker->client_backoff = lived || broker->client_backoff == 0 ? RESTART_DELAY_NS : 2 * broker->client_backoff;
+    if (broker->client_backoff > RESTART_DELAY_MAX_NS)
+        broker->client_backoff = RESTART_DELAY_MAX_NS;
+    broker->client_retry_at = now + broker->client_backoff;
     log_event(LOG_ERROR, "front.lost", LOG_S("why", how));
 }
 

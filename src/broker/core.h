@@ -134,7 +134,7 @@ struct broker {
     void *client_data;
     pid_t client;
     int client_pidfd, client_channel;
-    uint64_t client_retry_at, client_since;
+    uint64_t client_retry_at, client_since, client_backoff;
     bool client_blocked; /* its channel is full: what is unsent waits */
     bool stats_unsent, mode_unsent;
     int keys; /* a memory file with the API keys, for the client; -1: none are configured */

@@ -1,6 +1,8 @@
 /* buffer.c: see buffer.h. Runs in the front. */
 #include "front/buffer.h"
 
+#include "front/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,8 @@ char *buffer_room(struct buffer *buffer, size_t more)
         if (capacity > buffer->max)
             capacity = buffer->max;
         char *data = realloc(buffer->data, capacity);
+        if (data == NULL && !buffer->may_fail)
+            memory_needed(data);
         if (data == NULL) {
             buffer->failed = true;
             return NULL;

@@ -10,8 +10,8 @@ enum { BUFFER_SMALL = 4096 }; /* worth keeping on a connection between requests 
 struct buffer {
     char *data;
     size_t size, capacity, max;
-    bool
-        failed; /* an append was refused: over `max`, or no memory. Stays set; the contents are then incomplete. */
+    bool failed; /* an append was refused: over `max`. Stays set; the contents are then incomplete. */
+    bool may_fail; /* without memory it is refused, too; otherwise the process ends: memory.h */
 };
 
 /* An empty buffer that never holds more than `max` bytes. Nothing is allocated before the first append. */

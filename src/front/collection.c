@@ -3,6 +3,7 @@
 #include "front/collection.h"
 
 #include "front/json_out.h"
+#include "front/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -183,7 +184,7 @@ static void write_problems(struct buffer *out, bool ended, uint64_t problems)
 void collection_write(struct buffer *out, const struct collection *collection)
 {
     size_t count = 0, at = 0;
-    struct found *found = collection != NULL ? calloc(COLLECT_FILES_MAX + 1, sizeof *found) : NULL;
+    struct found *found = collection != NULL ? memory_needed(calloc(COLLECT_FILES_MAX + 1, sizeof *found)) : NULL;
     if (collection == NULL) {
         buffer_text(out, "\"files\":[],\"files_error\":null");
         return;

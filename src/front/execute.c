@@ -41,8 +41,22 @@ static void answer_unreadable(struct connection *connection)
     connection_answer(connection);
 }
 
+static void answer_no_memory(struct connection *connection)
+{
+    struct response *response = connection_response(connection);
+    buffer_reset(&response->body, 0);
+    response_header(response, "retry-after", "1");
+    response_json(response, 503, "{\"detail\":\"The service is out of memory\"}");
+    connection_answer(connection);
+}
+
+/* The errors are in the response's body. */
 static void answer_invalid(struct connection *connection)
 {
+    if (connection_response(connection)->body.failed) {
+        answer_no_memory(connection);
+        return;
+    }
     connection_response(connection)->status = 422;
     connection_answer(connection);
 }
@@ -108,10 +122,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
     }
     struct run *run = run_new(in->root, request, server->config);
     if (run == NULL) {
-        connection_response(connection)->status = 500;
-        buffer_format(&connection_response(connection)->body, "{\"detail\":\"Internal Server Error\",\"id\":\"%s\"}",
-                      connection_request(connection)->request_id);
-        connection_answer(connection);
+        answer_no_memory(connection);
         return;
     }
     snprintf(run->id, sizeof run->id, "%s", connection_request(connection)->request_id);

@@ -347,6 +347,7 @@ void http_reader_init(struct http_reader *r, size_t max_body)
     *r = (struct http_reader){.max_body = max_body};
     buffer_init(&r->request.url, HTTP_URL_MAX);
     buffer_init(&r->request.body, max_body + 1);
+    r->request.body.may_fail = true;
     buffer_init(&r->value, HTTP_HEADER_MAX + 1);
     reset(r);
 }
@@ -435,9 +436,10 @@ static enum http_read read_rest(struct http_reader *r, const char *bytes, size_t
         *taken = (size_t)(end - bytes);
         if ((r->encodings > 0 || r->request.body.size == 0) && !follows_crlf(r, end))
             bad_request(r, BAD_LINE_END);
-        if (!buffer_byte(&r->request.body, '\0'))
+        if (buffer_byte(&r->request.body, '\0'))
+            r->request.body.size--;
+        else
             refuse(r, 503, "Out of memory");
-        r->request.body.size--;
         return r->status == 0 ? HTTP_REQUEST_COMPLETE : HTTP_REFUSED;
     }
     refuse_for(r, error);

@@ -4,6 +4,7 @@
  * enough, however many files there are. */
 #include "front/input_files.h"
 
+#include "front/memory.h"
 #include "front/texts.h"
 
 #include <stdio.h>
@@ -97,12 +98,7 @@ bool input_files_check(const struct execute_request *request, const struct input
 {
     const struct input_file *files = request->files.items;
     const size_t count = request->files.count;
-    const struct input_file **sorted = calloc(count + 1, sizeof *sorted);
-    if (sorted == NULL) {
-        *index = SIZE_MAX;
-        snprintf(wrong, TEXT_MESSAGE_MAX, "the service is out of memory");
-        return false;
-    }
+    const struct input_file **sorted = memory_needed(calloc(count + 1, sizeof *sorted));
     for (size_t i = 0; i < count; i++)
         sorted[i] = &files[i];
     qsort(sorted, count, sizeof *sorted, compare_files);

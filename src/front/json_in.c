@@ -8,6 +8,7 @@
 
 #include "front/fields.h"
 #include "front/json_out.h"
+#include "front/memory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -367,8 +368,14 @@ static size_t characters_before(const char *start, const char *end)
     return count;
 }
 
+static void *allocate(size_t size)
+{
+    return memory_needed(malloc(size));
+}
+
 void json_in_init(void)
 {
+    json_set_alloc_funcs(allocate, free);
     json_object_seed(0);
 }
 

@@ -10,7 +10,7 @@ enum { JSON_DEPTH_MAX = 32 };
 enum json_in_status {
     JSON_IN_OK,
     JSON_IN_SYNTAX,    /* `position` and `message` are those of Python's JSONDecodeError */
-    JSON_IN_UNREADABLE /* not UTF-8, nested deeper than JSON_DEPTH_MAX, or no memory */
+    JSON_IN_UNREADABLE /* not UTF-8, or nested deeper than JSON_DEPTH_MAX */
 };
 
 struct json_in {
@@ -22,7 +22,8 @@ struct json_in {
     const char *message; /* static text */
 };
 
-/* Seeds jansson's hash. Call once, before the process is confined: it reads the kernel's random numbers. */
+/* Seeds jansson's hash, and has it end the process without memory: it would leave out what it has no room for. Call once, before
+ * the process is confined: it reads the kernel's random numbers. */
 void json_in_init(void);
 
 /* Parses `size` bytes. A NUL must follow them. */

@@ -1,6 +1,8 @@
 /* output.c: see output.h. Runs in the front; the bytes are a program's and hostile. */
 #include "front/output.h"
 
+#include "front/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,21 +34,17 @@ static size_t tail_max(const struct output *output)
 }
 
 /* Grows to hold `need` bytes, at most `max`. Only called while the contents are contiguous from the start. */
-static bool grow(char **data, size_t *capacity, size_t need, size_t max)
+static void grow(char **data, size_t *capacity, size_t need, size_t max)
 {
     if (need <= *capacity)
-        return true;
+        return;
     size_t wanted = *capacity < OUTPUT_FIRST ? OUTPUT_FIRST : *capacity * 2;
     if (wanted < need)
         wanted = need;
     if (wanted > max)
         wanted = max;
-    char *bigger = realloc(*data, wanted);
-    if (bigger == NULL)
-        return false;
-    *data = bigger;
+    *data = memory_needed(realloc(*data, wanted));
     *capacity = wanted;
-    return true;
 }
 
 static void ring_append(struct output *output, const char *bytes, size_t size)
@@ -75,23 +73,16 @@ void output_append(struct output *output, const char *bytes, size_t size)
     size_t room = head_max(output) - output->head_size;
     size_t first = size < room ? size : room;
     if (first > 0 && output->tail_size == 0) {
-        if (grow(&output->head, &output->head_capacity, output->head_size + first, head_max(output))) {
-            memcpy(output->head + output->head_size, bytes, first);
-            output->head_size += first;
-        } else {
-            output->no_memory = true;
-        }
+        grow(&output->head, &output->head_capacity, output->head_size + first, head_max(output));
+        memcpy(output->head + output->head_size, bytes, first);
+        output->head_size += first;
         bytes += first;
         size -= first;
     }
     if (size == 0)
         return;
     size_t need = output->tail_size + size < tail_max(output) ? output->tail_size + size : tail_max(output);
-    /* After a failure the ring keeps the size it has: it may have wrapped, and then cannot grow. */
-    if (!output->no_memory && !grow(&output->tail, &output->tail_capacity, need, tail_max(output)))
-        output->no_memory = true;
-    if (output->tail_capacity == 0)
-        return;
+    grow(&output->tail, &output->tail_capacity, need, tail_max(output));
     ring_append(output, bytes, size);
 }
 

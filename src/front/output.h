@@ -14,7 +14,6 @@ struct output {
     size_t head_size, head_capacity;
     char *tail; /* a ring of the last bytes; grows up to limit - limit / 2 */
     size_t tail_size, tail_capacity, tail_start;
-    bool no_memory; /* an allocation failed: bytes were dropped though the limit was not reached */
 };
 
 void output_init(struct output *output, size_t limit);

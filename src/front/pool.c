@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "front/answer.h"
 #include "front/keys.h"
+#include "front/memory.h"
 #include "front/metrics.h"
 #include "front/pipes.h"
 #include "front/queue.h"
@@ -390,7 +391,7 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     }
     if (message->fd_count == SANDBOX_READY_FDS && head->slot < SLOTS_MAX &&
         message->sandbox_ready.environment < pool->config->environment_count)
-        sandbox = calloc(1, sizeof *sandbox);
+        sandbox = memory_needed(calloc(1, sizeof *sandbox));
     if (sandbox == NULL) {
         log_event(LOG_ERROR, "sandbox.refused", LOG_I("slot", head->slot),
                   LOG_I("descriptors", message->fd_count));

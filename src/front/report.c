@@ -3,6 +3,7 @@
 #include "front/report.h"
 
 #include "front/json_out.h"
+#include "front/memory.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -19,9 +20,7 @@ struct report *report_read(int fd, const struct message_run_ended *end)
     const bool stack = end->outcome == RUN_TIMEOUT || end->outcome == RUN_CPU_LIMIT;
     if (fd < 0 || (!exception && !stack))
         return NULL;
-    struct report *report = malloc(sizeof *report);
-    if (report == NULL)
-        return NULL;
+    struct report *report = memory_needed(malloc(sizeof *report));
     if (read(fd, report, sizeof *report) != (ssize_t)sizeof *report) {
         free(report);
         return NULL;

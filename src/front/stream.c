@@ -3,6 +3,7 @@
 
 #include "front/answer.h"
 #include "front/environments.h"
+#include "front/memory.h"
 #include "front/pool.h"
 
 #include <stdlib.h>
@@ -223,9 +224,7 @@ static void on_gone(void *data)
 
 bool stream_attach(struct connection *connection, struct run *run, enum stream_format format)
 {
-    struct stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL)
-        return false;
+    struct stream *stream = memory_needed(calloc(1, sizeof *stream));
     stream->connection = connection;
     stream->run = run;
     stream->words = &words[format];

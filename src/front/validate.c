@@ -66,6 +66,13 @@ static bool report(struct validation *v, const struct place *place, const char *
     return false;
 }
 
+/* No memory: whatever `errors` says then is not to be sent. Always returns false. */
+static bool out_of_memory(struct validation *v)
+{
+    v->failed = v->errors->failed = true;
+    return false;
+}
+
 static bool finish(struct validation *v)
 {
     if (v->failed)
@@ -374,7 +381,7 @@ static bool check_value(struct validation *v, const struct field *field, const s
 static bool check_object(struct validation *v, const struct field *field, const struct place *place,
                          const json_t *input, void *target);
 
-/* Room for the items, in the list at the field's place. Without memory the whole validation fails. */
+/* Room for the items, in the list at the field's place. NULL: no memory. */
 static struct field_list *allocate(const struct field *field, void *target, size_t count)
 {
     struct field_list *list = (struct field_list *)((char *)target + field->store);
@@ -394,7 +401,7 @@ static bool check_array(struct validation *v, const struct field *field, const s
         return list_length_error(v, place, input, field->most_length);
     struct field_list *list = allocate(field, target, count);
     if (list == NULL)
-        return text_error(v, place, "the service is out of memory", input);
+        return out_of_memory(v);
     bool ok = true;
     for (size_t i = 0; i < count; i++) {
         const struct place item = {.parent = place, .index = i};
@@ -409,7 +416,7 @@ static bool check_key(struct validation *v, const struct field *field, const str
     json_t *input = json_string_nocheck(key);
     const struct string_view text = {key, strlen(key)};
     const char *nul = v->in->nul_names && strstr(key, "\xef\xbf\xbd") != NULL ? field->check((struct string_view){"\0", 1}) : NULL;
-    const bool ok = input != NULL && (nul == NULL || text_error(v, &of_key, nul, input)) && check_text(v, field, &of_key, text, input);
+    const bool ok = input == NULL ? out_of_memory(v) : (nul == NULL || text_error(v, &of_key, nul, input)) && check_text(v, field, &of_key, text, input);
     json_decref(input);
     return ok;
 }
@@ -426,7 +433,7 @@ static bool check_map(struct validation *v, const struct field *field, const str
         return map_length_error(v, place, input, field->most_length);
     struct field_list *list = allocate(field, target, count);
     if (list == NULL)
-        return text_error(v, place, "the service is out of memory", input);
+        return out_of_memory(v);
     struct string_pair *pair = list->items;
     bool ok = true;
     json_object_foreach((json_t *)input, key, value)

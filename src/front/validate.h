@@ -7,7 +7,7 @@
 #include "front/json_in.h"
 
 /* Checks `in->root` and stores the values at `target` (see struct field). Returns true when all is right. Else
- * `errors` holds the body of the 422 answer, every error listed. Stored strings point into the tree. */
+ * `errors` holds the body of the 422 answer, every error listed, or has failed: no memory. Stored strings point into the tree. */
 bool validate_body(const struct json_in *in, const struct field *fields, const struct config *config,
                    void *target, struct buffer *errors);
 

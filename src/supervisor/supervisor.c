@@ -40,6 +40,7 @@ enum { BACKLOG = 4096, ASKERS_MAX = 16, HANDOVER_TEXT_MAX = 1024 };
 #define START_NS (120 * SECOND_NS)     /* until a generation is ready */
 #define STOP_SLACK_NS (7 * SECOND_NS) /* what a broker may take beyond drain-timeout */
 #define LEAVE_NS (2 * SECOND_NS)       /* until a front has closed the listening socket */
+#define LIVED_NS SECOND_NS /* one that died earlier is not started again at once */
 #define BACKOFF_MIN_NS 20000000ULL
 #define BACKOFF_MAX_NS (5 * SECOND_NS)
 /* The ids of one generation: of the front, the makers, and two for each slot of each environment. */
@@ -461,7 +462,7 @@ static void ended(struct supervisor *s, struct generation *g, int wait_status, s
         n = snprintf(why, sizeof why, "the broker ");
         process_describe(wait_status, why + n, sizeof why - (size_t)n);
     }
-    const bool was_current = g == s->current, was_next = g == s->next, lived = now_ns() - g->since > BACKOFF_MAX_NS;
+    const bool was_current = g == s->current, was_next = g == s->next, lived = now_ns() - g->since > LIVED_NS;
     const unsigned serial = g->serial;
     if (g == s->leaving)
         took_over(s);
