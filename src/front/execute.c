@@ -219,6 +219,9 @@ void execute_request(struct connection *connection)
     case JSON_IN_UNREADABLE:
         answer_unreadable(connection);
         break;
+    case JSON_IN_NO_MEMORY:
+        answer_no_memory(connection);
+        break;
     case JSON_IN_SYNTAX:
         validate_syntax_error(&in, errors);
         answer_invalid(connection);

@@ -399,7 +399,9 @@ enum json_in_status json_in_parse(const char *text, size_t size, struct json_in 
         root = fail(&s, s.at, EXTRA_DATA);
     }
     free(s.unescaped);
-    if (root == NULL && (s.too_deep || s.no_memory))
+    if (root == NULL && s.no_memory)
+        return JSON_IN_NO_MEMORY;
+    if (root == NULL && s.too_deep)
         return JSON_IN_UNREADABLE;
     if (root == NULL) {
         in->position = characters_before(text, s.error_at);

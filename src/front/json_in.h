@@ -10,7 +10,8 @@ enum { JSON_DEPTH_MAX = 32 };
 enum json_in_status {
     JSON_IN_OK,
     JSON_IN_SYNTAX,    /* `position` and `message` are those of Python's JSONDecodeError */
-    JSON_IN_UNREADABLE /* not UTF-8, or nested deeper than JSON_DEPTH_MAX */
+    JSON_IN_UNREADABLE, /* not UTF-8, or nested deeper than JSON_DEPTH_MAX */
+    JSON_IN_NO_MEMORY
 };
 
 struct json_in {
