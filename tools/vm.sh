@@ -33,7 +33,7 @@ if [ "$architecture" = arm64 ]; then
     variant=extract
     hook=extract
     # Unpacked only: scripts of another architecture's packages do not run here.
-    packages="$packages,base-files,coreutils,dash,sed,grep,findutils,procps,gawk"
+    packages="$packages,passwd,login,base-files,coreutils,dash,sed,grep,findutils,procps,gawk"
     # shellcheck disable=SC2016 # $1 is the hook's
     finish='cd "$1" && for name in bin sbin lib; do cp -a $name/. usr/$name && rm -r $name && ln -s usr/$name $name; done &&
             echo root:x:0:0:root:/root:/bin/sh >etc/passwd && echo root:x:0: >etc/group && mkdir -p mnt && chmod 1777 tmp && '
