@@ -109,7 +109,7 @@ say() { # LOG COMMAND...: its output is for whom it fails
     "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
 }
 need_image() { # TARGET
-    docker image inspect "hatchery${1:+:$1}" >/dev/null 2>&1 || say "$state/build.log" docker build -t "hatchery${1:+:$1}" --target "${1:-hatchery}" .
+    say "$state/build.log" docker build -t "hatchery${1:+:$1}" --target "${1:-hatchery}" .
 }
 
 mkdir -p "$state"
@@ -157,7 +157,7 @@ for step in $steps; do
     data)
         need_image data
         echo "The image with numpy, pandas and matplotlib"
-        docker run -d --name hatchery-data -p 127.0.0.1::8000 "${run_rights[@]}" "${run_limits[@]}" -e HATCHERY_INSECURE_NO_KEYS=true \
+        docker run -d --name hatchery-data -p 127.0.0.1::8000 "${run_rights[@]}" "${run_limits[@]}" --tmpfs /tmp -e HATCHERY_INSECURE_NO_KEYS=true \
             -e HATCHERY_PRELOAD=numpy,pandas,matplotlib.pyplot hatchery:data >/dev/null
         HATCHERY_TEST_CONTAINER=hatchery-data tests container-data tests/container/data.py
         docker rm -f hatchery-data >/dev/null

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,10 @@ static _Noreturn void exec_collector(const struct slot *slot, uint64_t workspace
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    /* Who starts the service may be in groups: an engine puts root into root's. In the sandbox's namespace they cannot be left any more;
+     * the collector refuses to work with one. */
+    if (setgroups(0, NULL) != 0 && errno != EPERM)
+        _exit(121);
     const int binary = fcntl(slot->environment->plan.collector_binary, F_DUPFD_CLOEXEC, HIGH);
     const int program = fcntl(slot->program_pidfd, F_DUPFD_CLOEXEC, HIGH);
     const int high_control = fcntl(control, F_DUPFD_CLOEXEC, HIGH), high_client = fcntl(client, F_DUPFD_CLOEXEC, HIGH);

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import service as services
 from service import post, wait_for
 
 MAKE = "import os\ndef make(path, data='x'):\n    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)\n    open(path, 'w').write(data)\n"
@@ -299,3 +300,15 @@ def test_large_round_trip(make_service):
     data = os.urandom(10_000_000)
     answer = run(service, "open('out', 'wb').write(open('in', 'rb').read())", ["out"], files=[{"path": "in", "content_base64": base64.b64encode(data).decode()}], timeout=30)
     assert hashlib.sha256(contents(answer)["out"]).digest() == hashlib.sha256(data).digest()
+
+
+def test_started_by_someone_in_groups(make_service, monkeypatch):
+    """An engine puts a container's root into root's group; sudo, into all of root's."""
+
+    def in_groups(die_with_parent=services._die_with_parent):
+        die_with_parent()
+        os.setgroups([0, 27])
+
+    monkeypatch.setattr(services, "_die_with_parent", in_groups)
+    answer = make_service().post({"code": "open('made', 'w').write('1')", "collect": ["made"]}).json()
+    assert [file["path"] for file in answer["files"]] == ["made"]
