@@ -1,4 +1,4 @@
-"""The image `data`: its packages are preloaded, and a program's plot is a file that is collected. Started by tools/container.sh."""
+"""The image `data`: numpy and pandas can be preloaded, and a program's plot is a file that is collected. Started by tools/container.sh."""
 
 import base64
 
@@ -27,5 +27,5 @@ def test_plot(container):
 
 
 def test_packages_are_warm(container):
-    code = "import sys\nprint([m in sys.modules for m in ('numpy', 'pandas', 'matplotlib.pyplot')])"
-    assert container.execute(code)["output"] == "[True, True, True]\n"
+    code = "import sys\nprint([m in sys.modules for m in ('numpy', 'pandas')])"
+    assert container.execute(code)["output"] == "[True, True]\n"
