@@ -235,7 +235,18 @@ class Service:
         return status
 
     @staticmethod
+    def _reap_orphans():
+        """Programs that a dead broker has left to this process: their init ends when they are gone. A program is nobody's own id."""
+        for pid, (_, state, parent) in audit.processes().items():
+            if state == "Z" and parent == os.getpid() and (audit.kernel_uids(pid) or [0])[0] != os.getuid():
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    pass
+
+    @staticmethod
     def _alive(pids):
+        Service._reap_orphans()
         alive = []
         for pid in pids:
             stat = audit.stat_of(pid)
