@@ -43,7 +43,7 @@ class Playground:
 
     def example(self, name):
         self.page.get_by_role("button", name="Examples").click()
-        self.page.locator("#example-list").get_by_role("button", name=name).click()
+        self.page.locator("#example-list").get_by_role("button", name=re.compile(rf"^{re.escape(name)}\b")).click()
 
     def panel(self, name):
         panel = self.page.locator("#given > details").filter(has=self.page.locator("summary", has_text=re.compile("^" + name)))

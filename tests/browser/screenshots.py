@@ -27,7 +27,7 @@ def shoot(page, name):
 
 def test_plot(open_playground, service):
     playground = open_playground(service, viewport={"width": 1200, "height": 720})
-    playground.example("Plot")
+    playground.example("Matplotlib")
     playground.run()
     expect(playground.page.get_by_role("img", name="The picture oscillations.png")).to_be_visible()
     shoot(playground.page, "playground")

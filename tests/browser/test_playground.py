@@ -206,9 +206,17 @@ class TestFiles:
         playground.run()
         expect(playground.output).to_have_text("a,b\n")
 
-    @needs_matplotlib
     def test_plot(self, playground):
+        """On a machine that has just installed Python."""
         playground.example("Plot")
+        playground.run()
+        picture = playground.page.get_by_role("img", name="The picture oscillations.svg")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 640
+
+    @needs_matplotlib
+    def test_matplotlib(self, playground):
+        playground.example("Matplotlib")
         playground.run()
         picture = playground.page.get_by_role("img", name="The picture oscillations.png")
         expect(picture).to_be_visible()
@@ -242,7 +250,7 @@ class TestEnvironments:
     @needs_matplotlib
     def test_an_example_goes_where_it_can_run(self, open_playground, two_environments):
         playground = open_playground(two_environments)
-        playground.example("Plot")
+        playground.example("Matplotlib")
         expect(playground.environment).to_have_value("data")
         expect(playground.verdict).to_contain_text("the environment data, which has matplotlib")
 

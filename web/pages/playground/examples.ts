@@ -31,6 +31,28 @@ for line in sys.stdin:
 
 const PLOT = `import math
 
+WIDTH, HEIGHT = 640, 240
+
+
+def curve(damping, color):
+    points = []
+    for x in range(0, WIDTH + 1, 2):
+        t = x / 64
+        y = math.exp(-damping * t) * math.cos(3 * t)
+        points.append(f"{x},{HEIGHT / 2 * (1 - 0.9 * y):.1f}")
+    return f'<polyline points="{" ".join(points)}" fill="none" stroke="{color}" stroke-width="2"/>'
+
+
+picture = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
+picture += '<rect width="100%" height="100%" fill="white"/>'
+for damping, color in ((0.1, "#2f6fdb"), (0.3, "#e07b1a"), (0.6, "#3a9a50")):
+    picture += curve(damping, color)
+open("oscillations.svg", "w").write(picture + "</svg>")  # files are shown
+print("drew oscillations.svg")
+`;
+
+const MATPLOTLIB = `import math
+
 import matplotlib.pyplot as plt
 
 x = [i / 50 for i in range(500)]
@@ -120,7 +142,8 @@ export const EXAMPLES: readonly Example[] = [
     work: { code: INPUT, stdin: "first line\nsecond line\n", args: ["--verbose", "two words"], env: { GREETING: "good morning" } },
   },
   { name: "Error", about: "a traceback that leads to its line", work: { code: ERROR } },
-  { name: "Plot", about: "a picture from matplotlib", modules: ["matplotlib"], work: { code: PLOT, timeout: 20 } },
+  { name: "Plot", about: "a picture, with nothing but Python", work: { code: PLOT } },
+  { name: "Matplotlib", about: "a picture from matplotlib", modules: ["matplotlib"], work: { code: MATPLOTLIB, timeout: 20 } },
   {
     name: "CSV",
     about: "pandas reads a file and writes one",
