@@ -442,6 +442,11 @@ class Container(Service):
         return {folder for folder in audit.cgroup_folders("hatchery") if identity in folder}
 
 
+def own_mounts(holdings):
+    """What broker and supervisor see more than the machine, on which others may mount something meanwhile."""
+    return [count - holdings["host mounts"] for role in ("broker", "supervisor") for count in holdings["mounts"][role]]
+
+
 ROLES = ("front", "incubator", "zygote")
 
 

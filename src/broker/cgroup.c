@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -326,6 +327,20 @@ static bool is_served(int pid)
     return end != NULL && sscanf(end + 1, " %*c %d", &parent) == 1 && (parent == 0 || is_named_hatchery(parent));
 }
 
+/* A service holds a lock on its group: that is seen from every pid namespace, and ends with it. The open group, or -1 with
+ * EWOULDBLOCK when another one holds it. */
+static int lock_group(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
 enum members { MEMBERS_NONE, MEMBERS_KILLED, MEMBERS_OF_SOMEBODY };
 
 static enum members kill_listed(const char *procs)
@@ -373,9 +388,15 @@ static void remove_leftovers(const char *base)
         if (sscanf(entry->d_name, "hatchery-%d%n", &pid, &end) != 1 || entry->d_name[end] != '\0' || pid == getpid() ||
             is_named_hatchery(pid) || (size_t)snprintf(path, sizeof path, "%s/%s", base, entry->d_name) >= sizeof path)
             continue;
-        for (int i = 0; i < LEFTOVER_WAITS && kill_members(path) == MEMBERS_KILLED; i++)
+        int lock = lock_group(path);
+        if (lock < 0)
+            continue;
+        enum members members;
+        for (int i = 0; (members = kill_members(path)) == MEMBERS_KILLED && i < LEFTOVER_WAITS; i++)
             usleep(LEFTOVER_WAIT_US);
-        remove_groups(path);
+        if (members != MEMBERS_OF_SOMEBODY)
+            remove_groups(path);
+        close(lock);
     }
     if (stream != NULL)
         closedir(stream);
@@ -384,6 +405,8 @@ static void remove_leftovers(const char *base)
 int cgroup_tree_open(struct cgroup_tree *tree, bool with_parent, struct error *err)
 {
     memset(tree, 0, sizeof *tree);
+    for (int i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+        tree->locks[i] = -1;
     snprintf(tree->name, sizeof tree->name, "hatchery-%d", (int)getpid());
     if (find(tree, err) != 0)
         return -1;
@@ -395,6 +418,12 @@ int cgroup_tree_open(struct cgroup_tree *tree, bool with_parent, struct error *e
         snprintf(path, sizeof path, "%s/%s", tree->hierarchies[i].base, tree->name);
         if (mkdir(path, 0755) != 0 && errno != EEXIST) {
             error_set(err, errno, "cgroup: cannot make %s (the service needs a writable cgroup: run it as root, or with systemd's Delegate=yes)", path);
+            cgroup_tree_close(tree);
+            return -1;
+        }
+        tree->locks[i] = lock_group(path);
+        if (tree->locks[i] < 0) {
+            error_set(err, errno, "cgroup: %s belongs to another service", path);
             cgroup_tree_close(tree);
             return -1;
         }
@@ -411,7 +440,11 @@ void cgroup_tree_close(struct cgroup_tree *tree)
     for (int i = 0; i < tree->count; i++) {
         char path[PATH_MAX + 64];
         snprintf(path, sizeof path, "%s/%s", tree->hierarchies[i].base, tree->name);
+        if (tree->locks[i] < 0) /* not made by us */
+            continue;
         remove_groups(path);
+        close(tree->locks[i]);
+        tree->locks[i] = -1;
     }
     if (tree->version == 2)
         restore_room(tree->hierarchies[0].base);

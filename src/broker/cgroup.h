@@ -43,6 +43,7 @@ struct cgroup_tree {
         char base[PATH_MAX];  /* the group that the service was started in */
     } hierarchies[CGROUP_HIERARCHIES_MAX];
     char name[32]; /* the service's own group below each base */
+    int locks[CGROUP_HIERARCHIES_MAX]; /* that group, open and locked for as long as the service lives; -1 */
     bool swap;     /* the swap limit can be, and has to be, set */
 };
 

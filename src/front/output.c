@@ -50,6 +50,8 @@ static void grow(char **data, size_t *capacity, size_t need, size_t max)
 static void ring_append(struct output *output, const char *bytes, size_t size)
 {
     size_t max = output->tail_capacity;
+    if (max == 0) /* a limit of one byte is all head */
+        return;
     if (size > max) { /* only its end will be left */
         bytes += size - max;
         size = max;

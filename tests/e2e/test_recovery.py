@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import httpx
 import pytest
 
 import audit
-from service import post, wait_for
+from service import BINARY, environment, post, wait_for
 
 
 @pytest.fixture
@@ -224,3 +225,15 @@ def test_sandboxes_have_no_rights(own):
             return
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
+
+
+def test_a_service_of_another_pid_namespace_is_left_alone(service):
+    """It cannot see our processes, but our groups: as from a chroot with a pid namespace of its own."""
+    service.canary()
+    service.settled_holdings()
+    before = service.cgroups()
+    done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", str(BINARY), "run", "-"], input=b"print('beside')", capture_output=True, timeout=60,
+                          env=environment())
+    assert done.stdout == b"beside\n", done
+    assert before <= service.cgroups(), "its groups are still there"
+    service.canary()

@@ -15,7 +15,7 @@ import pytest
 
 import audit
 import service as services
-from service import command, post, wait_for
+from service import command, own_mounts, post, wait_for
 
 RELOADS = int(os.environ.get("HATCHERY_RELOADS", "5"))
 UPGRADES = int(os.environ.get("HATCHERY_UPGRADES", "2"))
@@ -143,11 +143,6 @@ def test_no_request_is_lost(own):
     assert after["descriptors"]["supervisor"] == holdings["descriptors"]["supervisor"]
     assert service.log_text().count("broker.retires") == RELOADS + UPGRADES
     assert not [f for f in audit.cgroup_folders("hatchery-") if any(f"hatchery-{pid}" in f for pid in pids_of_log(service)[:-1])]
-
-
-def own_mounts(holdings):
-    """What broker and supervisor see more than the machine, on which others may mount something meanwhile."""
-    return [count - holdings["host mounts"] for role in ("broker", "supervisor") for count in holdings["mounts"][role]]
 
 
 def pids_of_log(service):

@@ -311,7 +311,7 @@ static void begin(void)
     clock_ns = 1000 * SECOND_NS;
     child_count = job_count = 0;
     broker = (struct broker){.config = &config, .client_channel = -1, .client_pidfd = -1, .keys = -1, .signals = -1, .client_start = start_client};
-    broker.cgroups = (struct cgroup_tree){.version = 2, .count = 1, .hierarchies = {{.base = "/nowhere"}}};
+    broker.cgroups = (struct cgroup_tree){.version = 2, .count = 1, .hierarchies = {{.base = "/nowhere"}}, .locks = {-1}};
     broker.epoll = epoll_create1(EPOLL_CLOEXEC);
     MUST(make_slots(&broker, &err) == 0);
     struct slot *slots = broker.slots;
