@@ -62,7 +62,7 @@ run: build
 	@tools/serve.sh $(BUILD)/hatchery --listen $(LISTEN) $(ARGS)
 
 test:
-	@tools/deps.sh build test
+	@tools/deps.sh build test ci
 	@PYTHON=$(PYTHON) tools/test.sh $(BUILD) $(SUITES)
 
 screenshots: build
