@@ -59,7 +59,7 @@ static int find(const char *path, uint32_t count, uint32_t *start, struct error 
 static int map(const char *program, const char *file, pid_t pid, unsigned own, uint32_t first, uint32_t count, struct error *err)
 {
     char text[5][16];
-    uint32_t start;
+    uint32_t start = 0;
     int status;
     pid_t child;
     if (find(file, count, &start, err) != 0)

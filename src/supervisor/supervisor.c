@@ -122,6 +122,10 @@ static struct generation *free_place(struct supervisor *s)
 static struct generation *start(struct supervisor *s, const char *path, int settings, struct error *err)
 {
     struct generation *place = free_place(s);
+    if (place == NULL) {
+        error_set(err, 0, "%d generations still finish what they accepted", GENERATIONS_MAX);
+        return NULL;
+    }
     const int64_t index = place - s->generations;
     struct seat seat = {.listen = s->listen,
                         .settings = settings,

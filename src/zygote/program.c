@@ -155,9 +155,9 @@ static int set_arguments(const char *texts, uint64_t size)
 static int set_environment(char *texts, uint64_t size)
 {
     PyObject *os = PyImport_ImportModule("os");
-    PyObject *environ = os != NULL ? PyObject_GetAttrString(os, "environ") : NULL;
+    PyObject *variables = os != NULL ? PyObject_GetAttrString(os, "environ") : NULL;
     bool time_zone = false;
-    int r = environ != NULL ? 0 : -1;
+    int r = variables != NULL ? 0 : -1;
     for (char *text = texts; r == 0 && text < texts + size;) {
         char *next = text + strlen(text) + 1, *equals = strchr(text, '=');
         if (equals == NULL)
@@ -165,12 +165,12 @@ static int set_environment(char *texts, uint64_t size)
         *equals = '\0';
         time_zone |= strcmp(text, "TZ") == 0;
         PyObject *name = PyUnicode_DecodeFSDefault(text), *value = PyUnicode_DecodeFSDefault(equals + 1);
-        r = name != NULL && value != NULL ? PyObject_SetItem(environ, name, value) : -1;
+        r = name != NULL && value != NULL ? PyObject_SetItem(variables, name, value) : -1;
         Py_XDECREF(name);
         Py_XDECREF(value);
         text = next;
     }
-    Py_XDECREF(environ);
+    Py_XDECREF(variables);
     Py_XDECREF(os);
     if (r == 0 && time_zone) { /* the module time read it when it was imported */
         PyObject *time = PyImport_ImportModule("time");
