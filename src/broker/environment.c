@@ -241,6 +241,9 @@ static int keep_capabilities(void)
 /* What every fork of the broker does that becomes a maker. */
 static void leave_broker(void)
 {
+    /* It holds copies of the broker's ends of its channels, so it would not see the broker's death by them. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        _exit(121);
     /* The files in /proc of who is not dumpable belong to the machine's root, and a plain user's service could not map ids. */
     prctl(PR_SET_DUMPABLE, 1);
     const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
