@@ -1,41 +1,22 @@
 /* config.c: see config.h. The broker and the command line read settings with it; the front reads the broker's dump.
  * Every message names the setting, what is wrong with the value and what would be right. */
-#include "common/config.h"
-
-#include "common/machine.h"
+#include "common/config_table.h"
 
 #include "common/config_access.h"
+#include "common/machine.h"
 #include "common/suggest.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
-    LINE_MAX_BYTES = 8192,   /* of a settings file */
     SECONDS_DECIMALS = 9,    /* nanoseconds */
     SHOWN_VALUE_BYTES = 80,  /* of a wrong value in a message */
-    NUMBER_TEXT_BYTES = 400, /* "%.9f" of any double fits */
 };
 
-static const char environment_prefix[] = "HATCHERY_";
-
-enum setting_type { TYPE_STRING, TYPE_INT, TYPE_SIZE, TYPE_SECONDS, TYPE_BOOL };
-
-struct setting {
-    enum setting_type type;
-    size_t offset;
-    const char *name, *dflt;
-    double min, max;
-    const char *unit, *text;
-    int of_environment; /* enum config_of_environment; -1: it is the service's alone */
-    size_t environment_offset;
-};
-
-static const struct setting settings[] = {
+const struct setting config_settings[CONFIG_SETTING_COUNT] = {
 #define SETTING(type_, field_, name_, dflt_, min_, max_, unit_, text_) \
     {TYPE_##type_, offsetof(struct config, field_), name_, dflt_, min_, max_, unit_, text_, -1, 0},
 #define SETTING_ENV(type_, field_, name_, dflt_, min_, max_, unit_, text_)                         \
@@ -52,30 +33,28 @@ static const char *const setting_names[] = {
     NULL,
 };
 
-enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };
-
 /* --- values ------------------------------------------------------------------------------------------------ */
 
-static const struct setting *find(const char *name)
+const struct setting *config_find(const char *name)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (strcmp(settings[i].name, name) == 0)
-            return &settings[i];
+    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++)
+        if (strcmp(config_settings[i].name, name) == 0)
+            return &config_settings[i];
     return NULL;
 }
 
-static void *member(const struct setting *setting, struct config *config)
+void *config_member(const struct setting *setting, struct config *config)
 {
     return (char *)config + setting->offset;
 }
 
-static void *member_of_environment(const struct setting *setting, struct config_environment *environment)
+void *config_member_of_environment(const struct setting *setting, struct config_environment *environment)
 {
     return (char *)environment + setting->environment_offset;
 }
 
 /* "64M" where the number is a whole multiple, else plain bytes. */
-static void format_size(char *text, size_t size, int64_t bytes)
+void config_format_size(char *text, size_t size, int64_t bytes)
 {
     static const char suffixes[] = "TGMK";
     for (int i = 0; suffixes[i] != '\0'; i++) {
@@ -88,7 +67,7 @@ static void format_size(char *text, size_t size, int64_t bytes)
     snprintf(text, size, "%lld", (long long)bytes);
 }
 
-static void format_seconds(char *text, size_t size, double seconds)
+void config_format_seconds(char *text, size_t size, double seconds)
 {
     int length = snprintf(text, size, "%.*f", SECONDS_DECIMALS, seconds);
     while (length > 0 && text[length - 1] == '0')
@@ -100,9 +79,9 @@ static void format_seconds(char *text, size_t size, double seconds)
 static void format_bound(const struct setting *setting, char *text, size_t size, double bound)
 {
     if (setting->type == TYPE_SIZE)
-        format_size(text, size, (int64_t)bound);
+        config_format_size(text, size, (int64_t)bound);
     else
-        format_seconds(text, size, bound);
+        config_format_seconds(text, size, bound);
 }
 
 /* `right` says what would be right; the value is shown, cut and without control characters. */
@@ -119,7 +98,7 @@ static int bad_value(struct error *err, const struct setting *setting, const cha
 
 static int bad_number(struct error *err, const struct setting *setting, const char *value, const char *wrong)
 {
-    char low[NUMBER_TEXT_BYTES], high[NUMBER_TEXT_BYTES], right[2 * NUMBER_TEXT_BYTES + 128];
+    char low[CONFIG_NUMBER_TEXT], high[CONFIG_NUMBER_TEXT], right[2 * CONFIG_NUMBER_TEXT + 128];
     format_bound(setting, low, sizeof low, setting->min);
     format_bound(setting, high, sizeof high, setting->max);
     const char *kind = setting->type == TYPE_SIZE      ? "a number of bytes, or a number with K, M, G or T,"
@@ -280,7 +259,7 @@ static bool is_environment_name(const char *name)
 }
 
 /* The environment of that name, made if need be. NULL with `err`. */
-static struct config_environment *environment_named(struct config *config, const char *name, struct error *err)
+struct config_environment *config_environment_named(struct config *config, const char *name, struct error *err)
 {
     for (size_t i = 0; i < config->environment_count; i++)
         if (strcmp(config->environments[i].name, name) == 0)
@@ -300,18 +279,18 @@ static struct config_environment *environment_named(struct config *config, const
     return environment;
 }
 
-static int set_of_environment(struct config *config, const char *environment_name, const char *name,
+int config_set_of_environment(struct config *config, const char *environment_name, const char *name,
                               const char *value, struct error *err)
 {
-    const struct setting *setting = find(name);
-    struct config_environment *environment = environment_named(config, environment_name, err);
+    const struct setting *setting = config_find(name);
+    struct config_environment *environment = config_environment_named(config, environment_name, err);
     if (environment == NULL)
         return -1;
     if (setting == NULL)
         return unknown(name, err);
     if (setting->of_environment < 0)
         return error_set(err, 0, "%s: is for all environments; write it above the first \"[environment ...]\"", name);
-    if (set(setting, member_of_environment(setting, environment), value, err) != 0)
+    if (set(setting, config_member_of_environment(setting, environment), value, err) != 0)
         return -1;
     environment->given[setting->of_environment] = true;
     return 0;
@@ -330,9 +309,9 @@ static const char *split_environment(const char *name, char environment[CONFIG_E
     return dot + 1;
 }
 
-static void *value_of(const struct setting *setting, const struct config_environment *environment)
+void *config_value_of(const struct setting *setting, const struct config_environment *environment)
 {
-    return member_of_environment(setting, (struct config_environment *)environment);
+    return config_member_of_environment(setting, (struct config_environment *)environment);
 }
 
 static size_t value_size(const struct setting *setting)
@@ -343,17 +322,17 @@ static size_t value_size(const struct setting *setting)
 /* What an environment was not given it takes from the service's settings. */
 static int complete_environment(struct config *config, struct config_environment *environment, struct error *err)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const struct setting *setting = &settings[i];
+    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
+        const struct setting *setting = &config_settings[i];
         if (setting->of_environment < 0 || environment->given[setting->of_environment])
             continue;
-        void *out = member_of_environment(setting, environment);
+        void *out = config_member_of_environment(setting, environment);
         if (setting->type != TYPE_STRING) {
-            memcpy(out, member(setting, config), value_size(setting));
+            memcpy(out, config_member(setting, config), value_size(setting));
             continue;
         }
         bool inherited = setting->of_environment != CONFIG_OF_ENVIRONMENT_preload || environment == config->environments;
-        char *copy = strdup(inherited ? *(char **)member(setting, config) : "");
+        char *copy = strdup(inherited ? *(char **)config_member(setting, config) : "");
         if (copy == NULL)
             return error_set(err, errno, "environment %s", environment->name);
         free(*(char **)out);
@@ -365,11 +344,11 @@ static int complete_environment(struct config *config, struct config_environment
 int config_set(struct config *config, const char *name, const char *value, struct error *err)
 {
     char environment[CONFIG_ENVIRONMENT_NAME_MAX + 2];
-    const struct setting *setting = find(name);
+    const struct setting *setting = config_find(name);
     const char *own = split_environment(name, environment);
     if (own != NULL)
-        return set_of_environment(config, environment, own, value, err);
-    return setting != NULL ? set(setting, member(setting, config), value, err) : unknown(name, err);
+        return config_set_of_environment(config, environment, own, value, err);
+    return setting != NULL ? set(setting, config_member(setting, config), value, err) : unknown(name, err);
 }
 
 void config_init(struct config *config)
@@ -378,8 +357,8 @@ void config_init(struct config *config)
     memset(config, 0, sizeof *config);
     strcpy(config->environments[0].name, "default");
     config->environment_count = 1;
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (set(&settings[i], member(&settings[i], config), settings[i].dflt, &err) != 0) {
+    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
+        if (set(&config_settings[i], config_member(&config_settings[i], config), config_settings[i].dflt, &err) != 0) {
             fprintf(stderr, "hatchery: settings.def: %s\n", err.text);
             abort();
         }
@@ -388,157 +367,14 @@ void config_init(struct config *config)
 
 void config_free(struct config *config)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (settings[i].type != TYPE_STRING)
+    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
+        if (config_settings[i].type != TYPE_STRING)
             continue;
-        free(*(char **)member(&settings[i], config));
-        for (size_t e = 0; e < config->environment_count && settings[i].of_environment >= 0; e++)
-            free(*(char **)member_of_environment(&settings[i], &config->environments[e]));
+        free(*(char **)config_member(&config_settings[i], config));
+        for (size_t e = 0; e < config->environment_count && config_settings[i].of_environment >= 0; e++)
+            free(*(char **)config_member_of_environment(&config_settings[i], &config->environments[e]));
     }
     memset(config, 0, sizeof *config);
-}
-
-/* --- sources ----------------------------------------------------------------------------------------------- */
-
-/* Takes blanks off both ends, in place. */
-static char *trim(char *text)
-{
-    while (isspace((unsigned char)*text))
-        text++;
-    size_t size = strlen(text);
-    while (size > 0 && isspace((unsigned char)text[size - 1]))
-        text[--size] = '\0';
-    return text;
-}
-
-/* Where in a settings file a line stands. */
-struct section {
-    char environment[CONFIG_ENVIRONMENT_NAME_MAX + 2]; /* "": above the first section */
-    bool seen[SETTING_COUNT];                          /* set by an earlier line of this section */
-    bool opened[CONFIG_ENVIRONMENTS_MAX];              /* environments whose section has begun */
-};
-
-/* "[environment NAME]" */
-static int open_section(struct config *config, char *line, struct section *section, struct error *err)
-{
-    static const char word[] = "environment";
-    const size_t word_size = sizeof word - 1, size = strlen(line);
-    if (size < 2 || line[size - 1] != ']')
-        return error_set(err, 0, "\"%.64s\" is no section; write \"[environment NAME]\"", line);
-    line[size - 1] = '\0';
-    char *inside = trim(line + 1);
-    if (strncmp(inside, word, word_size) != 0 || !isspace((unsigned char)inside[word_size]))
-        return error_set(err, 0, "\"[%.64s]\" is no section; write \"[environment NAME]\"", inside);
-    const char *name = trim(inside + word_size);
-    struct config_environment *environment = environment_named(config, name, err);
-    if (environment == NULL)
-        return -1;
-    bool *opened = &section->opened[environment - config->environments];
-    if (*opened)
-        return error_set(err, 0, "[environment %s]: a second time; keep one of the sections", name);
-    *opened = true;
-    snprintf(section->environment, sizeof section->environment, "%s", name);
-    memset(section->seen, 0, sizeof section->seen);
-    return 0;
-}
-
-static int read_line(struct config *config, char *line, struct section *section, struct error *err)
-{
-    char *name = trim(line);
-    if (name[0] == '\0' || name[0] == '#')
-        return 0;
-    if (name[0] == '[')
-        return open_section(config, name, section, err);
-    char *equals = strchr(name, '=');
-    if (equals == NULL)
-        return error_set(err, 0, "\"%.64s\" is not a setting; write \"name = value\", or # before a comment",
-                         name);
-    *equals = '\0';
-    name = trim(name);
-    const struct setting *setting = find(name);
-    if (setting != NULL && section->seen[setting - settings])
-        return error_set(err, 0, "%s: set a second time; keep one of the lines", name);
-    const char *value = trim(equals + 1);
-    int result = section->environment[0] != '\0' ? set_of_environment(config, section->environment, name, value, err)
-                                                 : config_set(config, name, value, err);
-    if (result == 0 && setting != NULL)
-        section->seen[setting - settings] = true;
-    return result;
-}
-
-int config_read_stream(struct config *config, FILE *stream, const char *path, struct error *err)
-{
-    struct section section = {0};
-    char line[LINE_MAX_BYTES];
-
-    for (int number = 1; fgets(line, sizeof line, stream) != NULL; number++) {
-        size_t size = strlen(line);
-        bool whole = size > 0 && line[size - 1] == '\n';
-        if (!whole && !feof(stream)) {
-            /* a NUL byte hides the end of the line, or the line is longer than the buffer */
-            error_set(err, 0, "the line is too long or holds a NUL byte; write \"name = value\"");
-            return error_wrap(err, "%s:%d", path, number);
-        }
-        if (read_line(config, line, &section, err) != 0)
-            return error_wrap(err, "%s:%d", path, number);
-    }
-    if (ferror(stream))
-        return error_set(err, errno, "cannot read %s", path);
-    return 0;
-}
-
-int config_read_file(struct config *config, const char *path, struct error *err)
-{
-    FILE *stream = fopen(path, "re");
-    if (stream == NULL)
-        return error_set(err, errno, "cannot open the settings file %s", path);
-    int result = config_read_stream(config, stream, path, err);
-    fclose(stream);
-    return result;
-}
-
-/* "environment-data-limit-memory" > "environment.data.limit-memory": the name ends where a setting's name begins. */
-static void dot_environment(char *name)
-{
-    static const char prefix[] = "environment-";
-    const size_t prefix_size = sizeof prefix - 1, size = strlen(name);
-    size_t longest = 0;
-    if (strncmp(name, prefix, prefix_size) != 0)
-        return;
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        size_t n = strlen(settings[i].name);
-        if (settings[i].of_environment >= 0 && n > longest && size > prefix_size + n + 1 &&
-            name[size - n - 1] == '-' && strcmp(name + size - n, settings[i].name) == 0)
-            longest = n;
-    }
-    if (longest > 0)
-        name[prefix_size - 1] = name[size - longest - 1] = '.';
-}
-
-int config_read_environment(struct config *config, struct error *err)
-{
-    const size_t prefix_size = sizeof environment_prefix - 1;
-
-    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
-        if (strncmp(*entry, environment_prefix, prefix_size) != 0)
-            continue;
-        const char *equals = strchr(*entry, '=');
-        size_t size = equals != NULL ? (size_t)(equals - *entry) - prefix_size : 0;
-        char name[96];
-        if (equals == NULL || size >= sizeof name)
-            return error_set(err, 0, "environment: no setting is called \"%.80s\"", *entry);
-        for (size_t i = 0; i < size; i++) {
-            char c = (*entry)[prefix_size + i];
-            name[i] = c == '_' ? '-' : (char)tolower((unsigned char)c);
-        }
-        name[size] = '\0';
-        if (strcmp(name, "config") == 0)
-            continue; /* names the settings file; whoever reads that file has used it */
-        dot_environment(name);
-        if (config_set(config, name, equals + 1, err) != 0)
-            return error_wrap(err, "environment variable %.*s", (int)(prefix_size + size), *entry);
-    }
-    return 0;
 }
 
 /* --- rules that need more than one value, and automatic values ---------------------------------------------- */
@@ -560,7 +396,7 @@ static int64_t automatic_concurrency(const struct config *config)
     const int64_t fit = (machine_memory() - kept) / largest;
     runs = fit < runs ? fit : runs;
     runs = runs < 1 ? 1 : runs;
-    return runs > (int64_t)find("concurrency")->max ? (int64_t)find("concurrency")->max : runs;
+    return runs > (int64_t)config_find("concurrency")->max ? (int64_t)config_find("concurrency")->max : runs;
 }
 
 /* HOST:PORT, where HOST is an address or a name, in brackets when it is IPv6. */
@@ -658,149 +494,4 @@ int config_finish(struct config *config, struct error *err)
         if (finish_pool(config, &config->environments[i], err) != 0)
             return -1;
     return 0;
-}
-
-/* --- output ------------------------------------------------------------------------------------------------ */
-
-/* Numbers are written into `text`. */
-static const char *format_value(const struct setting *setting, const void *value, char text[NUMBER_TEXT_BYTES])
-{
-    switch (setting->type) {
-    case TYPE_STRING:
-        return *(char *const *)value;
-    case TYPE_INT:
-        snprintf(text, NUMBER_TEXT_BYTES, "%lld", (long long)*(const int64_t *)value);
-        break;
-    case TYPE_SIZE:
-        format_size(text, NUMBER_TEXT_BYTES, *(const int64_t *)value);
-        break;
-    case TYPE_SECONDS:
-        format_seconds(text, NUMBER_TEXT_BYTES, *(const double *)value);
-        break;
-    case TYPE_BOOL:
-        return *(const bool *)value ? "true" : "false";
-    }
-    return text;
-}
-
-static void dump_value(const struct setting *setting, const void *value, FILE *out)
-{
-    char text[NUMBER_TEXT_BYTES];
-    fprintf(out, "%s = %s\n", setting->name, format_value(setting, value, text));
-}
-
-static void dump_environment(const struct config *config, const struct config_environment *environment, FILE *out)
-{
-    bool any = environment != config->environments;
-    for (size_t i = 0; i < CONFIG_OF_ENVIRONMENT_COUNT; i++)
-        any = any || environment->given[i];
-    if (!any) /* the default one, as the settings above have it */
-        return;
-    fprintf(out, "\n# what is not set here is as above, but for preload, which is then empty\n[environment %s]\n",
-            environment->name);
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (settings[i].of_environment >= 0 && environment->given[settings[i].of_environment])
-            dump_value(&settings[i], value_of(&settings[i], environment), out);
-}
-
-int config_dump(const struct config *config, FILE *out)
-{
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        fprintf(out, "# %s (%s)\n", settings[i].text, settings[i].unit);
-        dump_value(&settings[i], member(&settings[i], (struct config *)config), out);
-    }
-    for (size_t i = 0; i < config->environment_count; i++)
-        dump_environment(config, &config->environments[i], out);
-    return fflush(out) == 0 && !ferror(out) ? 0 : -1;
-}
-
-static void compare_value(const struct setting *setting, const char *prefix, const void *before, const void *after,
-                          config_change *told, void *data)
-{
-    char was[NUMBER_TEXT_BYTES], is[NUMBER_TEXT_BYTES], name[CONFIG_ENVIRONMENT_NAME_MAX + 64];
-    const char *old = format_value(setting, before, was), *new = format_value(setting, after, is);
-    snprintf(name, sizeof name, "%s%s", prefix, setting->name);
-    if (strcmp(old, new) != 0)
-        told(data, name, old, new);
-}
-
-static const struct config_environment *same_name(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->environment_count; i++)
-        if (strcmp(config->environments[i].name, name) == 0)
-            return &config->environments[i];
-    return NULL;
-}
-
-static void compare_environment(const struct config_environment *before, const struct config_environment *after,
-                                config_change *told, void *data)
-{
-    char prefix[CONFIG_ENVIRONMENT_NAME_MAX + 16];
-    snprintf(prefix, sizeof prefix, "environment.%s.", after->name);
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const int which = settings[i].of_environment;
-        if (which >= 0 && (before->given[which] || after->given[which]))
-            compare_value(&settings[i], prefix, value_of(&settings[i], before), value_of(&settings[i], after), told, data);
-    }
-}
-
-void config_compare(const struct config *before, const struct config *after, config_change *told, void *data)
-{
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        compare_value(&settings[i], "", member(&settings[i], (struct config *)before), member(&settings[i], (struct config *)after), told, data);
-    for (size_t i = 0; i < after->environment_count; i++) {
-        const struct config_environment *environment = &after->environments[i], *old = same_name(before, environment->name);
-        if (old == NULL)
-            told(data, "environment", "", environment->name);
-        else
-            compare_environment(old, environment, told, data);
-    }
-    for (size_t i = 0; i < before->environment_count; i++)
-        if (same_name(after, before->environments[i].name) == NULL)
-            told(data, "environment", before->environments[i].name, "");
-}
-
-int config_write(const struct config *config, int fd)
-{
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    FILE *out = copy >= 0 ? fdopen(copy, "w") : NULL;
-    if (out == NULL) {
-        if (copy >= 0)
-            close(copy);
-        return -1;
-    }
-    int result = config_dump(config, out);
-    return fclose(out) == 0 ? result : -1;
-}
-
-int config_to_memory(const struct config *config)
-{
-    int fd = memfd_create("settings", MFD_CLOEXEC);
-    if (fd < 0 || config_write(config, fd) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-int config_from_memory(struct config *config, int fd, struct error *err)
-{
-    config_init(config);
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    FILE *stream = copy >= 0 && lseek(copy, 0, SEEK_SET) == 0 ? fdopen(copy, "r") : NULL;
-    if (stream == NULL) {
-        error_set(err, errno, "settings");
-        if (copy >= 0)
-            close(copy);
-        return -1;
-    }
-    int result = config_read_stream(config, stream, "settings", err);
-    fclose(stream);
-    return result == 0 ? config_finish(config, err) : -1;
-}
-
-void config_help(FILE *out)
-{
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        fprintf(out, "  --%s=%s%s\n        %s [%s]\n", settings[i].name, settings[i].unit,
-                settings[i].of_environment >= 0 ? "  *" : "", settings[i].text, settings[i].dflt);
 }

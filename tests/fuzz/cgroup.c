@@ -8,7 +8,9 @@ static FILE *open_input(const char *path, const char *mode);
 
 #define fopen open_input
 #include "broker/cgroup.c"
+#include "broker/cgroup_files.c"
 #include "broker/cgroup_mount.c"
+#include "broker/cgroup_tree.c"
 #undef fopen
 
 static const uint8_t *bytes;
