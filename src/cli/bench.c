@@ -162,19 +162,12 @@ static int bench_main(const struct command *self, int argc, char **argv)
     struct error err;
     int status;
 
-    if (options_parse(&options, self, argc, argv, &err) != 0) {
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else if (options.help) {
-        help_command(self, stdout);
-        status = command_finish(self, EXIT_STATUS_OK);
-    } else if (options.operand_count > 1) {
-        error_set(&err, 0, "\"%.64s\" is one argument too many; give one URL", options.operands[1]);
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else if (parse_url(options.operand_count == 1 ? options.operands[0] : default_url, &target, &err) != 0 ||
-               read_plan(&options, &plan, &err) != 0) {
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else {
-        status = measure(self, &options, &target, &plan);
+    if (command_begin(self, argc, argv, 1, &options, &status)) {
+        if (parse_url(options.operand_count == 1 ? options.operands[0] : default_url, &target, &err) != 0 ||
+            read_plan(&options, &plan, &err) != 0)
+            status = command_fail(self, EXIT_STATUS_USAGE, &err);
+        else
+            status = measure(self, &options, &target, &plan);
     }
     options_free(&options);
     return status;

@@ -38,6 +38,13 @@ void help_command(const struct command *command, FILE *out);
 void help_settings_markdown(FILE *out);
 void help_settings_mdoc(FILE *out);
 
+/* What every command begins with: parses the command line, with at most so many operands, and answers --help. False: there is
+ * nothing left to do but options_free() and to return *status. */
+bool command_begin(const struct command *self, int argc, char **argv, int operands_most, struct options *options, int *status);
+
+/* And those with settings go on with: options_load(), with the same meaning. config_free() in both cases. */
+bool command_load(const struct command *self, const struct options *options, const char *file, struct config *config, int *status);
+
 /* "hatchery COMMAND: text" on standard error; returns `status`. */
 int command_fail(const struct command *self, int status, const struct error *err);
 

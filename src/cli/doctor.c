@@ -8,20 +8,10 @@ static int doctor_main(const struct command *self, int argc, char **argv)
 {
     struct options options;
     struct config config = {0};
-    struct error err;
     int status;
 
-    if (options_parse(&options, self, argc, argv, &err) != 0) {
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else if (options.help) {
-        help_command(self, stdout);
-        status = command_finish(self, EXIT_STATUS_OK);
-    } else if (options.operand_count > 0) {
-        error_set(&err, 0, "\"%.64s\" is one argument too many; there are only options", options.operands[0]);
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else if (options_load(&options, options.values[OPTION_CONFIG], &config, &err) != 0) {
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else {
+    if (command_begin(self, argc, argv, 0, &options, &status) &&
+        command_load(self, &options, options.values[OPTION_CONFIG], &config, &status)) {
         options_init_log(&config, "doctor");
         status = doctor_report(&config, options.values[OPTION_JSON] != NULL, stdout);
         status = command_finish(self, status);

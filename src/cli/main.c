@@ -29,6 +29,33 @@ int command_finish(const struct command *self, int status)
     return EXIT_STATUS_FAILED;
 }
 
+bool command_begin(const struct command *self, int argc, char **argv, int operands_most, struct options *options, int *status)
+{
+    struct error err;
+    if (options_parse(options, self, argc, argv, &err) != 0) {
+        *status = command_fail(self, EXIT_STATUS_USAGE, &err);
+    } else if (options->help) {
+        help_command(self, stdout);
+        *status = command_finish(self, EXIT_STATUS_OK);
+    } else if (options->operand_count > operands_most) {
+        error_set(&err, 0, "\"%.64s\" is one argument too many; %s", options->operands[operands_most],
+                  operands_most == 0 ? "there are only options" : "give one");
+        *status = command_fail(self, EXIT_STATUS_USAGE, &err);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool command_load(const struct command *self, const struct options *options, const char *file, struct config *config, int *status)
+{
+    struct error err;
+    if (options_load(options, file, config, &err) == 0)
+        return true;
+    *status = command_fail(self, EXIT_STATUS_USAGE, &err);
+    return false;
+}
+
 static int unknown_command(const char *typed)
 {
     const char *names[sizeof commands / sizeof commands[0]];

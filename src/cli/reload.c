@@ -12,21 +12,14 @@ static int reload_main(const struct command *self, int argc, char **argv)
     char text[CONTROL_LINE_MAX];
     int status;
 
-    if (options_parse(&options, self, argc, argv, &err) != 0) {
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else if (options.help) {
-        help_command(self, stdout);
-        status = command_finish(self, EXIT_STATUS_OK);
-    } else if (options.operand_count > 0) {
-        error_set(&err, 0, "\"%.64s\" is one argument too many; there are only options", options.operands[0]);
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else if (options_load(&options, options.values[OPTION_CONFIG], &config, &err) != 0) {
-        status = command_fail(self, EXIT_STATUS_USAGE, &err);
-    } else if (control_ask(config.listen, options.values[OPTION_BINARY] != NULL, text, &err) != 0) {
-        status = command_fail(self, EXIT_STATUS_FAILED, &err);
-    } else {
-        puts(text);
-        status = command_finish(self, EXIT_STATUS_OK);
+    if (command_begin(self, argc, argv, 0, &options, &status) &&
+        command_load(self, &options, options.values[OPTION_CONFIG], &config, &status)) {
+        if (control_ask(config.listen, options.values[OPTION_BINARY] != NULL, text, &err) != 0) {
+            status = command_fail(self, EXIT_STATUS_FAILED, &err);
+        } else {
+            puts(text);
+            status = command_finish(self, EXIT_STATUS_OK);
+        }
     }
     config_free(&config);
     options_free(&options);
