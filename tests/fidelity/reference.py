@@ -23,6 +23,9 @@ TIMEOUT = 60
 # Programs that have no room for a line `# silent`: they rightly say nothing.
 SILENT = {"source/empty", "source/nul_first", "source/nul_in_comment"}
 
+# Programs that are too long to be read: made here.
+MADE = {"source/many_lines": "".join(f"x{n} = {n}\n" for n in range(20000)) + "print(x19999)\n1 / 0\n"}
+
 # What a sandbox sees and nothing else; test_fidelity.py holds the sandbox to it. HOME comes on top: the folder.
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -45,10 +48,12 @@ class Outcome:
 
 
 def names():
-    return sorted(str(path.relative_to(PROGRAMS))[:-3] for path in PROGRAMS.rglob("*.py"))
+    return sorted([*MADE, *(str(path.relative_to(PROGRAMS))[:-3] for path in PROGRAMS.rglob("*.py"))])
 
 
 def source(name):
+    if name in MADE:
+        return MADE[name].encode()
     return (PROGRAMS / f"{name}.py").read_bytes()
 
 
