@@ -28,13 +28,6 @@ enum { EVENTS_MAX = 64, SLOTS_MAX = 2048 /* of an environment; its makers have s
 #define SECOND_NS 1000000000ULL
 #define RETIRE_SLACK_NS (60 * SECOND_NS)
 
-uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
 int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot)
 {
     uint64_t data = (uint64_t)what << 56;

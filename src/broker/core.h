@@ -3,6 +3,7 @@
 
 #include "broker/cgroup.h"
 #include "broker/environment.h"
+#include "common/clock.h"
 #include "common/channel.h"
 #include "common/config.h"
 
@@ -161,7 +162,6 @@ static inline void close_fd(int *fd)
     *fd = -1;
 }
 
-uint64_t now_ns(void);
 int broker_watch(struct broker *broker, int fd, uint32_t events, enum watch what, const struct slot *slot);
 int broker_watch_maker(struct broker *broker, int fd, enum watch what, const struct environment *env, pid_t pid);
 /* Stops the service because it cannot go on; the first reason wins. */

@@ -1,6 +1,7 @@
 /* load.c: see load.h. One thread, one epoll, so that it takes next to nothing of the machine that it measures. Trusts the service
  * as little as a client must: an answer's first 64 KiB are kept, the rest is counted. */
 #include "cli/load.h"
+#include "common/clock.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -36,9 +37,7 @@ struct load {
 
 static double now(void)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+    return (double)now_ns() * 1e-9;
 }
 
 static int connect_client(struct load *load, struct client *client)

@@ -10,11 +10,12 @@
 #include "broker/inner_root.h"
 #include "broker/process.h"
 #include "broker/seat.h"
-#include "common/address.h"
+#include "common/clock.h"
 #include "common/config_access.h"
 #include "common/log.h"
 #include "supervisor/control.h"
-#include "supervisor/generation.h"
+#include "supervisor/handover.h"
+#include "supervisor/listener.h"
 #include "supervisor/manager.h"
 
 #include <errno.h>
@@ -34,8 +35,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, ASKERS_MAX = 16, HANDOVER_TEXT_MAX = 1024 };
-#define HANDOVER_VARIABLE "_HATCHERY_HANDOVER"
 #define SECOND_NS 1000000000ULL
 #define START_NS (120 * SECOND_NS)     /* until a generation is ready */
 #define STOP_SLACK_NS (7 * SECOND_NS) /* what a broker may take beyond drain-timeout */
@@ -45,47 +44,6 @@ enum { BACKLOG = 4096, ASKERS_MAX = 16, HANDOVER_TEXT_MAX = 1024 };
 #define BACKOFF_MAX_NS (5 * SECOND_NS)
 /* The ids of one generation: of the front, the makers, and two for each slot of each environment. */
 enum { GENERATION_IDS = 65600, GENERATION_IDS_INNER = INNER_ROOT_IDS / GENERATIONS_MAX };
-
-struct supervisor {
-    const struct supervised *what;
-    struct config *config; /* in force */
-    int settings;          /* the same in a memory file */
-    char path[PATH_MAX];   /* the binary's */
-    int listen, control, signals;
-    bool given; /* the service manager's own socket */
-    bool inner, proc_masked;
-    int64_t first_uid;
-
-    struct generation generations[GENERATIONS_MAX];
-    struct generation *current, *next; /* that serves, that starts; NULL */
-    struct generation *leaving;        /* that may still accept a connection; NULL */
-    uint64_t leaving_by;               /* or is not waited for any more */
-    unsigned serial;
-    uint64_t restarts;
-    uint64_t retry_at, backoff; /* after the death of the one that served */
-
-    bool wanted, wants_binary; /* a reload was asked for and has not begun */
-    bool waits;                /* and cannot yet: told in the log */
-    bool reloading;            /* `next` is one */
-    bool new_binary;           /* of another binary than ours */
-    bool keys_asked;           /* the broker owes an answer */
-    int fresh_settings;        /* what it will serve by; -1 */
-    struct config fresh;       /* the same, where we have read it; otherwise without an environment */
-    bool replaces;             /* the new binary is to become this process when nothing else is to be done */
-    int askers[ASKERS_MAX], asker_count, answerable; /* who wait; so many of them for what goes on now */
-
-    bool served; /* one has been ready */
-    bool stopping;
-    uint64_t stop_at;
-    int status;
-};
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
 
 /* --- answers to who asked for a reload ------------------------------------------------------------------------------- */
 
@@ -275,85 +233,6 @@ static void reload(struct supervisor *s)
     }
     drop_fresh(s);
     refuse(s, err.text);
-}
-
-/* --- the binary after this one becomes this process -------------------------------------------------------------------- */
-
-static void keep_open(int fd)
-{
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, 0);
-}
-
-static void hand_over(struct supervisor *s)
-{
-    char text[HANDOVER_TEXT_MAX];
-    int n = snprintf(text, sizeof text, "listen=%d control=%d settings=%d given=%d inner=%d proc-masked=%d first-uid=%lld serial=%u restarts=%llu current=%d",
-                     s->listen, s->control, s->settings, s->given, s->inner, s->proc_masked, (long long)s->first_uid, s->serial,
-                     (unsigned long long)s->restarts, (int)(s->current - s->generations));
-    keep_open(s->listen);
-    keep_open(s->control);
-    keep_open(s->settings);
-    for (int i = 0; i < GENERATIONS_MAX; i++) {
-        const struct generation *g = &s->generations[i];
-        if (g->pid == 0)
-            continue;
-        n += snprintf(text + n, sizeof text - (size_t)n, " pid%d=%d fd%d=%d serial%d=%u", i, (int)g->pid, i, g->control, i, g->serial);
-        keep_open(g->control);
-    }
-    setenv(HANDOVER_VARIABLE, text, 1);
-    manager_hand_on();
-    execv(s->path, s->what->argv);
-    log_event(LOG_ERROR, "supervisor.stays", LOG_S("reason", strerror(errno))); /* the descriptors: each exec of ours says which it wants */
-    unsetenv(HANDOVER_VARIABLE);
-    unsetenv("NOTIFY_SOCKET");
-}
-
-bool supervisor_is_successor(void)
-{
-    return getenv(HANDOVER_VARIABLE) != NULL;
-}
-
-int supervisor_old_settings(struct config *config, struct error *err)
-{
-    return config_from_memory(config, (int)seat_number(getenv(HANDOVER_VARIABLE), "settings", -1), err);
-}
-
-static int taken_over(const char *words, const char *name)
-{
-    const int fd = (int)seat_number(words, name, -1);
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return fd;
-}
-
-static void take_over(struct supervisor *s)
-{
-    const char *words = getenv(HANDOVER_VARIABLE);
-    s->listen = taken_over(words, "listen");
-    s->control = taken_over(words, "control");
-    s->settings = taken_over(words, "settings");
-    s->given = seat_number(words, "given", 0) != 0;
-    s->inner = seat_number(words, "inner", 0) != 0;
-    s->proc_masked = seat_number(words, "proc-masked", 0) != 0;
-    s->first_uid = seat_number(words, "first-uid", s->config->first_uid);
-    s->serial = (unsigned)seat_number(words, "serial", 0);
-    s->restarts = (uint64_t)seat_number(words, "restarts", 0);
-    for (int i = 0; i < GENERATIONS_MAX; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "pid%d", i);
-        s->generations[i].pid = (pid_t)seat_number(words, name, 0);
-        snprintf(name, sizeof name, "fd%d", i);
-        s->generations[i].control = taken_over(words, name);
-        snprintf(name, sizeof name, "serial%d", i);
-        s->generations[i].serial = (unsigned)seat_number(words, name, 0);
-        s->generations[i].since = now_ns();
-        s->generations[i].ready = true;
-    }
-    s->current = &s->generations[seat_number(words, "current", 0)];
-    s->served = true;
-    unsetenv(HANDOVER_VARIABLE);
-    log_event(LOG_INFO, "supervisor.replaced", LOG_S("version", HATCHERY_VERSION), LOG_I("generation", s->current->serial));
 }
 
 /* --- what generations do ----------------------------------------------------------------------------------------------- */
@@ -609,24 +488,6 @@ static void loop(struct supervisor *s, struct error *err)
 
 /* --- start ------------------------------------------------------------------------------------------------------------- */
 
-static int open_listener(const char *address, struct error *err)
-{
-    struct addrinfo *found = address_find(address, false, err);
-    if (found == NULL)
-        return -1;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int one = 1;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-        error_set(err, errno, "listen %s", address);
-        if (fd >= 0)
-            close(fd);
-        fd = -1;
-    }
-    freeaddrinfo(found);
-    return fd;
-}
-
 static int find_path(struct supervisor *s, struct error *err)
 {
     static const char deleted[] = " (deleted)";
@@ -660,7 +521,7 @@ static int begin(struct supervisor *s, struct error *err)
     if (given < -1 || (given == -1 && config_check_exposure(s->config, err) != 0))
         return -1;
     s->given = given >= 0;
-    s->listen = given == -1 ? open_listener(s->config->listen, err) : given;
+    s->listen = given == -1 ? listener_open(s->config->listen, err) : given;
     if (s->listen < 0)
         return -1;
     s->inner = inner_root_is_needed(s->config);
