@@ -211,13 +211,13 @@ static int compare(const void *a, const void *b)
 
 int load_run(const struct load_plan *plan, struct load_result *result, struct error *err)
 {
-    struct load load = {.plan = plan, .result = result, .err = err, .epoll = epoll_create1(EPOLL_CLOEXEC)};
-    int r = load.epoll >= 0 ? 0 : error_set(err, errno, "epoll");
+    struct load load = {.plan = plan, .result = result, .err = err, .clients = calloc(plan->clients, sizeof *load.clients)};
     memset(result, 0, sizeof *result);
-    load.clients = calloc(plan->clients, sizeof *load.clients);
     if (load.clients == NULL)
-        r = error_set(err, errno, "clients");
-    for (size_t i = 0; load.clients != NULL && i < plan->clients; i++)
+        return error_set(err, errno, "clients");
+    load.epoll = epoll_create1(EPOLL_CLOEXEC);
+    int r = load.epoll >= 0 ? 0 : error_set(err, errno, "epoll");
+    for (size_t i = 0; i < plan->clients; i++)
         load.clients[i].fd = -1;
     for (size_t i = 0; r == 0 && i < plan->clients; i++) {
         load.clients[i].answer = malloc(KEPT_MAX + 1);
@@ -228,7 +228,7 @@ int load_run(const struct load_plan *plan, struct load_result *result, struct er
     if (r == 0)
         r = drive(&load);
     result->seconds = now() - start;
-    for (size_t i = 0; load.clients != NULL && i < plan->clients; i++) {
+    for (size_t i = 0; i < plan->clients; i++) {
         disconnect(&load.clients[i]);
         free(load.clients[i].answer);
     }

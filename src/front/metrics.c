@@ -193,38 +193,40 @@ static void write_quarantined(const struct scrape *s)
     sample(s, NULL, NULL, s->stats->quarantined);
 }
 
-/* Of each key: as many labels as the file has names. */
-#define EACH_KEY(s, key)                                                                                             \
-    for (const struct list *link = (s)->server->keys->all.next; link != &(s)->server->keys->all; link = link->next)  \
-        for (const struct api_key *key = LIST_ENTRY(link, struct api_key, link); key != NULL; key = NULL)
+/* The keys, one after the other, from NULL to NULL: as many labels as the file has names. */
+static const struct api_key *next_key(const struct scrape *s, const struct api_key *key)
+{
+    const struct list *all = &s->server->keys->all, *next = key != NULL ? key->link.next : all->next;
+    return next != all ? LIST_ENTRY(next, struct api_key, link) : NULL;
+}
 
 static void write_key_runs(const struct scrape *s)
 {
-    EACH_KEY(s, key)
+    for (const struct api_key *key = next_key(s, NULL); key != NULL; key = next_key(s, key))
         sample(s, "key", key->entry.name, key->runs);
 }
 
 static void write_key_seconds(const struct scrape *s)
 {
-    EACH_KEY(s, key)
+    for (const struct api_key *key = next_key(s, NULL); key != NULL; key = next_key(s, key))
         buffer_format(s->out, "%s{key=\"%s\"} %.9g\n", s->name, key->entry.name, key->run_seconds);
 }
 
 static void write_key_rejections(const struct scrape *s)
 {
-    EACH_KEY(s, key)
+    for (const struct api_key *key = next_key(s, NULL); key != NULL; key = next_key(s, key))
         sample(s, "key", key->entry.name, key->rejections);
 }
 
 static void write_key_running(const struct scrape *s)
 {
-    EACH_KEY(s, key)
+    for (const struct api_key *key = next_key(s, NULL); key != NULL; key = next_key(s, key))
         sample(s, "key", key->entry.name, (uint64_t)key->share.running);
 }
 
 static void write_key_waiting(const struct scrape *s)
 {
-    EACH_KEY(s, key)
+    for (const struct api_key *key = next_key(s, NULL); key != NULL; key = next_key(s, key))
         sample(s, "key", key->entry.name, (uint64_t)key->share.waiting_count);
 }
 

@@ -41,7 +41,7 @@ static void exactly_the_limit(void **state)
         struct output output;
         output_init(&output, 9);
         for (size_t at = 0; at < 9; at += piece)
-            output_append(&output, "123456789" + at, at + piece < 9 ? piece : 9 - at);
+            output_append(&output, &"123456789"[at], at + piece < 9 ? piece : 9 - at);
         assert_false(output_truncated(&output));
         assert_int_equal(output_last(&output), '9');
         expect(&output, "\"123456789\"");
