@@ -107,6 +107,10 @@ static void answer_refused(struct connection *connection, struct api_key *key, e
 
 static void on_late(struct run *run)
 {
+    if (stream_has_begun(run)) { /* it had a sandbox, which was of no use */
+        run->ended(run, &(const struct message_run_ended){.outcome = RUN_FAILED});
+        return;
+    }
     struct connection *connection = run->printed != NULL ? stream_detach(run) : run->data;
     answer_refused(connection, run->key, REFUSED_WAIT, pool_wait(connection_server(connection)->pool, run->key));
 }

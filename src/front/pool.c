@@ -40,14 +40,20 @@ static void sandbox_free(struct pool *pool, struct sandbox *sandbox)
     free(sandbox);
 }
 
+/* Not 0, which would mean that there is no limit of the run's own. */
+static uint64_t limit_ns(double seconds)
+{
+    return seconds > 0 && seconds < 1e-9 ? 1 : (uint64_t)(seconds * 1e9);
+}
+
 /* Starts the run in its sandbox. False: the sandbox is of no use, and is gone; the run has not begun. */
 static bool begin(struct pool *pool, struct run *run, struct sandbox *sandbox)
 {
     struct message_run_start message = {
         .head = {.type = MESSAGE_RUN_START, .slot = sandbox->slot, .generation = sandbox->generation},
         .sent_ns = uv_hrtime(), /* CLOCK_MONOTONIC, as the broker's */
-        .timeout_ns = (uint64_t)(run->timeout * 1e9),
-        .cpu_time_ns = (uint64_t)(run->limits.cpu_time * 1e9),
+        .timeout_ns = limit_ns(run->timeout),
+        .cpu_time_ns = limit_ns(run->limits.cpu_time),
     };
 
     job_rewind(&run->job);
@@ -224,10 +230,12 @@ void pool_tick(struct pool *pool)
     wake_waiting(pool);
     list_init(&late);
     queue_take_late(&pool->queue, uv_hrtime(), &late);
+    /* The answer to one may let a request of its connection go on that is about another: by then none can be found. */
+    for (struct list *link = late.next; link != &late; link = link->next)
+        run_table_remove(LIST_ENTRY(link, struct run, link));
     while (!list_empty(&late)) {
         struct run *run = LIST_ENTRY(late.next, struct run, link);
         list_remove(&run->link);
-        run->ended = NULL;
         run->late(run);
         run_free(run);
     }
@@ -284,6 +292,8 @@ void pool_cancel(struct pool *pool, struct run *run)
 {
     run->ended = NULL;
     run->printed = NULL;
+    if (run->sandbox == NULL && list_empty(&run->link)) /* it is being ended just now, by who frees it */
+        return;
     if (run->sandbox == NULL) {
         queue_remove(&pool->queue, run);
         run_free(run);
@@ -302,6 +312,7 @@ struct run *pool_find(const struct pool *pool, const char *id)
 static void end_unstarted(struct run *run)
 {
     const struct message_run_ended end = {.outcome = RUN_CANCELLED};
+    run_table_remove(run); /* the answer may let the next request of its connection go on, which may ask to end it again */
     run->started_ns = uv_hrtime();
     run->ended(run, &end);
     log_end(run, &end);
@@ -413,6 +424,7 @@ static void finish(struct pool *pool, struct sandbox *sandbox)
 {
     struct run *run = sandbox->run;
 
+    run_table_remove(run); /* as in end_unstarted() */
     pool->running--;
     run->share->running--;
     pace_run_ended(&pool->pace, run->end.wall_ns);

@@ -22,6 +22,11 @@ void run_table_add(struct run_table *table, struct run *run)
     list_append(&table->buckets[bucket_of(run->id)], &run->same_bucket);
 }
 
+void run_table_remove(struct run *run)
+{
+    list_remove(&run->same_bucket);
+}
+
 struct run *run_table_find(const struct run_table *table, const char *id)
 {
     const struct list *bucket = &table->buckets[bucket_of(id)];

@@ -11,8 +11,9 @@ struct run_table {
 
 void run_table_init(struct run_table *table);
 
-/* The run leaves the table when it is freed. */
+/* The run leaves the table when it is removed, or freed. */
 void run_table_add(struct run_table *table, struct run *run);
+void run_table_remove(struct run *run);
 
 /* The run of this id that somebody still waits for, or NULL. */
 struct run *run_table_find(const struct run_table *table, const char *id);

@@ -246,6 +246,12 @@ struct connection *stream_detach(struct run *run)
     return connection;
 }
 
+bool stream_has_begun(const struct run *run)
+{
+    const struct stream *stream = run->data;
+    return run->printed != NULL && stream->begun;
+}
+
 void stream_heartbeat(struct deadline *deadline)
 {
     struct stream *stream = LIST_ENTRY(deadline, struct stream, heartbeat);

@@ -24,5 +24,8 @@ bool stream_attach(struct connection *connection, struct run *run, enum stream_f
 /* The run is not taken, or has waited too long: the connection, which can be answered as if nothing had been. */
 struct connection *stream_detach(struct run *run);
 
+/* Whether the run's stream has begun, so that its connection cannot be answered in another way any more. */
+bool stream_has_begun(const struct run *run);
+
 /* A stream's heartbeat deadline has passed. */
 void stream_heartbeat(struct deadline *deadline);

@@ -102,3 +102,48 @@ def test_every_answer_has_an_id(service, path):
     for name in ("", "a b", "x" * 65, "é".encode(), 'a"b'):
         assert re.fullmatch("[0-9a-f]{32}", service.client.get(path, headers={"X-Request-Id": name}).headers["x-request-id"])
     assert service.client.get(path, headers={"X-Request-Id": "x" * 64}).headers["x-request-id"] == "x" * 64
+
+
+def sleeping(seconds):
+    return {"code": f"import time; time.sleep({seconds})", "timeout": 60}
+
+
+def pipelined_delete(name):
+    return post(b"", path=f"/runs/{name}", method="DELETE")
+
+
+def test_one_that_waits_is_ended_twice(make_service):
+    """The answer that says it is cancelled lets the next request of its connection go on, which is about the same run."""
+    service = make_service(concurrency=1, pool=1)
+    front = service.role_pids()["front"]
+    with service.raw(request(sleeping(30))) as first:
+        next(chunks(first))
+        with service.raw(named(SPIN, "own") + pipelined_delete("own")) as connection:
+            running(service, "own")
+            assert json.loads(connection.answer()[2])["status"] == "cancelled"
+            assert connection.answer()[0] == 404
+        assert b"hatchery_runs_waiting 0\n" in service.client.get("/metrics").content
+    service.canary()
+    assert service.role_pids()["front"] == front
+
+
+def test_one_that_has_waited_too_long(make_service):
+    """Two have waited as long as they may; the answer to the first lets a request go on that is about the second."""
+    service = make_service(concurrency=1, pool=1, max_wait=1)
+    for _ in range(5):  # so that runs are known to be short, and waiting for one is not refused at once
+        service.canary()
+    with service.raw(request(sleeping(30))) as first:
+        next(chunks(first))
+        with service.raw(named(SPIN, "a") + pipelined_delete("b")) as a, service.raw(named(SPIN, "b")) as b:
+            assert a.answer()[0] == 503 and b.answer()[0] == 503
+            assert a.answer()[0] == 404
+        assert b"hatchery_runs_waiting 0\n" in service.client.get("/metrics").content
+    with service.raw(request(sleeping(0.5))) as first:
+        next(chunks(first))
+        assert service.execute("print(1)")["output"] == "1\n", "a run that waits is found again"
+
+
+def test_one_that_has_ended(service):
+    with service.raw(named(sleeping(0.2), "over") + pipelined_delete("over")) as connection:
+        assert json.loads(connection.answer()[2])["status"] == "ok"
+        assert connection.answer()[0] == 404

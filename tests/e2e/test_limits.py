@@ -162,3 +162,13 @@ def test_a_run_that_is_ended_while_it_is_prepared(service):
         thread.join(10)
         assert not thread.is_alive()
     service.canary()
+
+
+@pytest.mark.parametrize("least", [1e-10, 5e-324])
+def test_less_than_a_nanosecond_is_a_limit(service, least):
+    """What the kernel's clock cannot tell from nothing is not "no limit"."""
+    started = time.monotonic()
+    answer = run(service, "while True: pass", timeout=least)
+    assert answer["status"] == "timeout" and time.monotonic() - started < 5
+    answer = run(service, "while True: pass", timeout=5, cpu_time=least)
+    assert answer["status"] == "cpu_limit" and answer["execution_time"] < 3
