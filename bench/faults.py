@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""How long the service is away when one of its processes dies, and what /health takes under load. As root: `make bench-faults`.
+"""How long the service is away when one of its processes dies or hangs, and what /health takes under load. As root: `make bench-faults`.
 
 Each fault is done many times to a service of its own. From the fault on, a client asks for a run again and again, each time on a new
 connection, until it gets the right answer; "back" is when that answer was there, the first one after the process's death.
@@ -50,15 +50,15 @@ def is_whole(service):
     return all(len(roles.get(role, [])) == 1 for role in ("broker", "front", "incubator", "zygote")) and len(service.sandboxes()) >= 4
 
 
-def away(service, role):
-    """Seconds from the kill to the next right answer of a service without the victim."""
+def away(service, role, number):
+    """Seconds from the signal to the next right answer of a service without the victim."""
     services.wait_for(lambda: is_whole(service), 30, "a whole service")
     time.sleep(1.2)  # one that dies at once, again and again, is waited with
     pids = victims(service, role)
     began = time.monotonic()
     for pid in pids:
         try:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         except ProcessLookupError:  # another one's death was its own
             pass
     while any((audit.stat_of(pid) or ("", "Z"))[1] not in "ZX" for pid in pids):
@@ -109,7 +109,10 @@ def main():
             service.close_client()
             print("| what dies, by SIGKILL | back, median | worst | what it costs |\n| --- | --- | --- | --- |")
             for role, costs in COSTS.items():
-                row(role, [away(service, role) for _ in range(options.times)], costs)
+                row(role, [away(service, role, signal.SIGKILL) for _ in range(options.times)], costs)
+            print("\n| what hangs, by SIGSTOP | replaced, median | worst | what it costs |\n| --- | --- | --- | --- |")
+            for role in list(COSTS)[:4]:
+                row(role, [away(service, role, signal.SIGSTOP) for _ in range(max(1, options.times // 3))], COSTS[role])
             print("\n| `/health`, from Python | median | worst | beside |\n| --- | --- | --- | --- |")
             row("idle", health_under_load(service, options.seconds / 2, 0), "nothing")
             row("under load", health_under_load(service, options.seconds, 4), "4 clients of runs without a pause")

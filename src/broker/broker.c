@@ -104,7 +104,9 @@ static void control_readable(struct broker *broker)
     char line[SEAT_LINE_MAX];
     long n;
     while ((n = seat_hear(broker->control, line)) > 0) {
-        if (strcmp(line, "keys") == 0)
+        if (strcmp(line, "ping") == 0)
+            seat_say(broker->control, "pong");
+        else if (strcmp(line, "keys") == 0)
             reload_keys(broker);
         else if (strcmp(line, "retire") == 0)
             retire(broker);
@@ -185,7 +187,7 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 
 static uint64_t next_deadline(const struct broker *broker)
 {
-    uint64_t next = broker->client_retry_at;
+    uint64_t next = earliest(broker->client_retry_at, broker->watch_at);
     for (uint32_t i = 0; i < broker->environment_count; i++) {
         const struct environment *env = &broker->environments[i];
         next = earliest(next, earliest(env->retry_at, earliest(env->fill_at, env->supply.look_at)));
@@ -202,6 +204,8 @@ static void deadlines(struct broker *broker)
 {
     struct error err;
     uint64_t now = now_ns();
+    if (broker->watch_at != 0 && broker->watch_at <= now)
+        broker_look_after(broker, now);
     for (uint32_t i = 0; i < broker->slot_count; i++)
         if (broker->slots[i].deadline != 0 && broker->slots[i].deadline <= now)
             slot_deadline(broker, &broker->slots[i], now);
@@ -229,12 +233,13 @@ static void tell_ready(struct broker *broker)
         return;
     broker->told_ready = true;
     client_flush(broker); /* the front accepts */
-    seat_say(broker->control, "ready %d", SEAT_VERSION);
+    seat_say(broker->control, "ready %d pongs", SEAT_VERSION);
 }
 
 static void loop(struct broker *broker)
 {
     struct epoll_event events[EVENTS_MAX];
+    broker->watch_at = now_ns() + WATCHDOG_TICK_NS;
     while (!broker->failed && !(broker->stopping && broker->client == 0)) {
         uint64_t next = next_deadline(broker), now = next != 0 ? now_ns() : 0;
         struct timespec wait = {0};

@@ -132,6 +132,15 @@ static bool flush_stats(struct broker *broker)
     return true;
 }
 
+static bool flush_ping(struct broker *broker)
+{
+    const struct message_ping ping = {.head = {.type = MESSAGE_PING}};
+    if (broker->ping_unsent && !send_one(broker, &ping, sizeof ping, NULL, 0))
+        return false;
+    broker->ping_unsent = false;
+    return true;
+}
+
 static bool flush_mode(struct broker *broker)
 {
     const struct message_front_mode mode = {.head = {.type = MESSAGE_FRONT_MODE, .slot = broker->retiring ? FRONT_RETIRES : FRONT_ACCEPTS}};
@@ -145,7 +154,7 @@ static bool flush_mode(struct broker *broker)
 
 void client_flush(struct broker *broker)
 {
-    if (broker->client_channel < 0 || !flush_keys(broker) || !flush_mode(broker) || !flush_stats(broker))
+    if (broker->client_channel < 0 || !flush_keys(broker) || !flush_mode(broker) || !flush_stats(broker) || !flush_ping(broker))
         return;
     for (uint32_t i = 0; i < broker->environment_count; i++)
         if (!flush_environment(broker, &broker->environments[i]))
@@ -169,6 +178,7 @@ void client_readable(struct broker *broker)
             client_gone(broker);
             return;
         }
+        watchdog_heard(&broker->client_watchdog);
         if (message.head.type == MESSAGE_RUN_WAITS && message.head.slot < broker->environment_count) {
             supply_run_waits(broker, &broker->environments[message.head.slot], message.run_waits.waiting);
         } else if (message.head.type == MESSAGE_RUN_PREPARE) {
@@ -182,7 +192,7 @@ void client_readable(struct broker *broker)
         } else if (message.head.type == MESSAGE_STATS_ASK) {
             broker->stats_unsent = true;
             client_flush(broker);
-        } else {
+        } else if (message.head.type != MESSAGE_PONG) {
             client_gone(broker);
         }
     }
@@ -220,7 +230,7 @@ void client_gone(struct broker *broker)
         broker->stopping = true;
         return;
     }
-    broker->stats_unsent = false;
+    broker->stats_unsent = broker->ping_unsent = false;
     broker->restarts[ROLE_FRONT]++;
     uint64_t now = now_ns();
     const bool lived = now - broker->client_since > LIVED_NS;
@@ -266,6 +276,7 @@ int client_start_front(struct broker *broker, struct error *err)
     broker->client = pid > 0 ? pid : 0;
     broker->client_channel = channel[0];
     broker->client_since = now_ns();
+    broker->client_watchdog = (struct watchdog){0};
     broker->keys_unsent = broker->keys >= 0;
     broker->mode_unsent = broker->listen_fd >= 0;
     broker->client_retry_at = 0;

@@ -140,6 +140,9 @@ struct broker {
     bool stats_unsent, mode_unsent;
     int keys; /* a memory file with the API keys, for the client; -1: none are configured */
     bool keys_unsent;
+    struct watchdog client_watchdog;
+    bool ping_unsent;
+    uint64_t watch_at; /* the next look at who owes an answer, see watch.c */
     uint64_t restarts[ROLE_COUNT];
     int listen_fd;
     bool told_ready; /* the supervisor */
@@ -174,8 +177,11 @@ void environment_event(struct broker *broker, struct environment *env, enum watc
 void environment_deadline(struct broker *broker, struct environment *env, uint64_t now);
 void environment_end(struct environment *env);
 void environment_wake(struct broker *broker, struct environment *env); /* starts it if it is at rest */
+/* One of its processes is of no use any more: what its death would bring. */
+void environment_maker_hangs(struct broker *broker, struct environment *env, const struct maker *maker, const char *why);
 /* The pidfd of a process that a maker says to have made. -1 with errno, ECHILD: it is no child of ours, or one that we know. */
 int maker_child(const struct broker *broker, pid_t pid);
+bool environment_owes(const struct environment *env, uint32_t serial); /* whether the zygote of that number owes an answer */
 void environment_answered(struct environment *env); /* a zygote has given an answer that it owed */
 /* Ends children that a maker of the environment (NULL: any) made and could not tell us of before it died. */
 void reap_strangers(const struct broker *broker, const struct environment *env);
@@ -212,6 +218,7 @@ void slot_close_ends(struct slot *slot); /* of job, output, error and report, as
 void slot_program_ended(struct broker *broker, struct slot *slot);
 void slot_out_of_memory(struct broker *broker, struct slot *slot);
 void slot_init_ended(struct broker *broker, struct slot *slot);
+void slots_excuse(struct broker *broker, uint64_t ns); /* the broker itself did not run for so long: nobody was late */
 void slots_reclaim(struct environment *env); /* frees the slots whose last processes have died meanwhile */
 void slot_prepare(struct broker *broker, const struct message_run_prepare *prepare);
 void slot_collector_event(struct broker *broker, struct slot *slot);
@@ -222,6 +229,9 @@ void slot_abandon(struct broker *broker, struct slot *slot); /* its client or it
 void slot_unwanted(struct slot *slot);                        /* ready, and to be dropped unless it is used just now */
 void slots_forget_makers(struct broker *broker, struct environment *env); /* after they were lost */
 void slot_destroy(struct broker *broker, struct slot *slot); /* at the end: kills, waits, removes */
+
+/* watch.c */
+void broker_look_after(struct broker *broker, uint64_t now); /* ends whoever hangs; to be called at broker->watch_at */
 
 /* stats.c */
 void broker_stats(const struct broker *broker, struct message_stats *stats);

@@ -28,6 +28,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -344,7 +346,7 @@ static pid_t converse(int control, pid_t launcher, const struct environment_plan
     if (n == (ssize_t)sizeof(struct error))
         *err = answer.err;
     else
-        error_set(err, 0, "environment: its launcher died");
+        error_set(err, 0, n < 0 ? "environment: its launcher does not go on" : "environment: its launcher died");
     return -1;
 }
 
@@ -357,12 +359,13 @@ static int watchable(struct maker *maker)
     return maker->output < 0 ? 0 : fcntl(maker->output, F_SETFL, O_NONBLOCK);
 }
 
-int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, struct error *err)
+int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, unsigned seconds, struct error *err)
 {
+    const struct timeval patience = {.tv_sec = (time_t)seconds};
     int incubator_pair[2], zygote_pair[2], control[2], output[2];
     *incubator = *zygote = MAKER_NONE;
     if (pipe2(output, O_CLOEXEC) != 0 || channel_pair(incubator_pair, 0) != 0 || channel_pair(zygote_pair, 0) != 0 ||
-        channel_pair(control, 0) != 0)
+        channel_pair(control, 0) != 0 || setsockopt(control[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0)
         return error_set(err, errno, "environment: socketpair"); /* the start fails with it */
 
     pid_t pid = fork();

@@ -2,6 +2,7 @@
  * programs into them. Both live in the environment's own user namespace and read-only tree, with no right outside. */
 #pragma once
 
+#include "broker/watchdog.h"
 #include "common/config.h"
 #include "common/error.h"
 
@@ -14,6 +15,7 @@ struct maker {
     int channel; /* non-blocking */
     int output;  /* read end of what it prints: a pipe, because the interpreter remembers what its streams were; the
                     incubator has none of its own */
+    struct watchdog watchdog;
 };
 
 #define MAKER_NONE ((struct maker){.pidfd = -1, .channel = -1, .output = -1})
@@ -51,9 +53,9 @@ int environment_plan(struct environment_plan *plan, const struct config_environm
 /* Releases what a plan holds, complete or not; a plan of zero bytes holds nothing. */
 void environment_plan_free(struct environment_plan *plan);
 
-/* Starts both. 0; or -1 with `err`, with nothing left running. That the interpreter is warm is told by its first
- * message. */
-int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, struct error *err);
+/* Starts both. 0; or -1 with `err`, with nothing left running but what reap_strangers() finds. That the interpreter is warm is told
+ * by its first message. The launcher, for which the broker waits, may take `seconds`. */
+int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, unsigned seconds, struct error *err);
 
 /* Starts another zygote beside the one that runs, in the incubator's user namespace and tree. 0; or -1 with `err`. */
 int environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan,

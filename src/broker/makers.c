@@ -16,6 +16,8 @@
 enum { OUTPUT_LINE_MAX = 4096 };
 #define BACKOFF_MIN_NS 50000000ULL
 #define BACKOFF_MAX_NS 5000000000ULL
+/* For which the broker waits: at the first start for as long as it takes; later runs go on meanwhile, and the supervisor looks after us. */
+enum { LAUNCH_SECONDS_FIRST = 100, LAUNCH_SECONDS = 3 };
 
 /* --- strangers ------------------------------------------------------------------------------------------------------- */
 
@@ -88,8 +90,10 @@ int environment_begin(struct broker *broker, struct environment *env, struct err
     env->warm = false;
     env->since = now_ns();
     env->retry_at = 0;
-    if (environment_start(&env->incubator, &env->zygote, &env->plan, err) != 0)
+    if (environment_start(&env->incubator, &env->zygote, &env->plan, env->served_once ? LAUNCH_SECONDS : LAUNCH_SECONDS_FIRST, err) != 0) {
+        reap_strangers(broker, env); /* an incubator of which its launcher could not tell */
         return -1;
+    }
     if (watch(broker, env, &env->incubator) == 0 && watch(broker, env, &env->zygote) == 0)
         return 0;
     error_set(err, errno, "epoll_ctl");
@@ -200,7 +204,7 @@ static void rotation_abort(struct broker *broker, struct environment *env, const
     rotation_failed(env, now_ns());
 }
 
-static bool owes_answers(const struct environment *env, uint32_t serial)
+bool environment_owes(const struct environment *env, uint32_t serial)
 {
     for (uint32_t i = 0; i < env->slot_count; i++)
         if (env->slots[i].fork_pending && env->slots[i].zygote == serial)
@@ -211,7 +215,7 @@ static bool owes_answers(const struct environment *env, uint32_t serial)
 /* Killed only: it is reaped when its pidfd tells, so that nobody waits for the kernel to free its memory. */
 void environment_answered(struct environment *env)
 {
-    if (env->old.pid != 0 && !owes_answers(env, env->zygote_serial - 1))
+    if (env->old.pid != 0 && !environment_owes(env, env->zygote_serial - 1))
         syscall(SYS_pidfd_send_signal, env->old.pidfd, SIGKILL, NULL, 0);
 }
 
@@ -299,7 +303,7 @@ static void maker_broke(struct broker *broker, struct environment *env, const st
         environment_lose(broker, env, why);
 }
 
-static void maker_readable(struct broker *broker, struct environment *env, const struct maker *maker)
+static void maker_readable(struct broker *broker, struct environment *env, struct maker *maker)
 {
     const pid_t pid = maker->pid;
     const bool incubator = maker == &env->incubator;
@@ -316,6 +320,7 @@ static void maker_readable(struct broker *broker, struct environment *env, const
                 epoll_ctl(broker->epoll, EPOLL_CTL_DEL, maker->channel, NULL);
             return;
         }
+        watchdog_heard(&maker->watchdog);
         const bool may_be_warm = maker == &env->next || (maker == &env->zygote && !env->warm);
         if (may_be_warm && message.head.type == MESSAGE_ZYGOTE_WARM)
             zygote_warm(broker, env, maker, &message);
@@ -329,7 +334,7 @@ static void maker_readable(struct broker *broker, struct environment *env, const
     }
 }
 
-static void maker_ended(struct broker *broker, struct environment *env, const struct maker *maker)
+static void maker_ended(struct broker *broker, struct environment *env, struct maker *maker)
 {
     const pid_t pid = maker->pid;
     char why[96];
@@ -343,6 +348,14 @@ static void maker_ended(struct broker *broker, struct environment *env, const st
     int n = snprintf(why, sizeof why, "the %s ", maker == &env->incubator ? "incubator" : "interpreter");
     process_describe_ended(pid, why + n, sizeof why - (size_t)n);
     maker_broke(broker, env, maker, why);
+}
+
+void environment_maker_hangs(struct broker *broker, struct environment *env, const struct maker *maker, const char *why)
+{
+    if (maker == &env->old) /* what it still owes is told to be lost when it has ended */
+        syscall(SYS_pidfd_send_signal, maker->pidfd, SIGKILL, NULL, 0);
+    else
+        maker_broke(broker, env, maker, why);
 }
 
 void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid)

@@ -79,6 +79,23 @@ bool process_may_handle(pid_t pid, int signal)
            (!alone || (status_field(text, "\nSigBlk:\t", HEXADECIMAL) & bit) == 0);
 }
 
+char process_state(pid_t pid, uint64_t *cpu_ms)
+{
+    char path[64], text[1024], state = 0;
+    unsigned long long user, system;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *behind_name = strrchr(text, ')');
+    if (behind_name == NULL || sscanf(behind_name + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &state, &user, &system) != 3)
+        return 0;
+    *cpu_ms = (user + system) * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK);
+    return state;
+}
+
 void process_describe(int wait_status, char *text, size_t size)
 {
     if (WIFSIGNALED(wait_status))

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Runs a trusted program with an empty environment and takes its standard output as text. 0 when it exited with 0. */
@@ -19,6 +20,10 @@ int process_describe_ended(pid_t pid, char *text, size_t size);
 
 /* Whether a signal would reach the process: it is not stopped, and neither ignores nor blocks it. */
 bool process_may_handle(pid_t pid, int signal);
+
+/* A child's state as /proc/PID/stat has it ('S', 'T', 'R', 'D', ...) and the processor time that it has used. 0, and *cpu_ms as it was, where
+ * that cannot be read. */
+char process_state(pid_t pid, uint64_t *cpu_ms);
 
 /* "exited with status 1", "was killed by SIGSEGV": for errors and logs. */
 void process_describe(int wait_status, char *text, size_t size);

@@ -3,9 +3,9 @@
  * They may be of different versions, so all of it is text. The seat is one environment variable of words "name=number". On the
  * control socket each packet is a line:
  *
- *   broker > supervisor   "ready V" (V: SEAT_VERSION), "failed REASON" (it ends then), "keys ok", "keys failed REASON",
- *                         "retired" (it accepts nothing any more)
- *   supervisor > broker   "keys": read the keys file again; "retire": another generation serves from now on
+ *   broker > supervisor   "ready V pongs" (V: SEAT_VERSION; pongs: it answers "ping"), "failed REASON" (it ends then), "keys ok",
+ *                         "keys failed REASON", "retired" (it accepts nothing any more), "pong"
+ *   supervisor > broker   "keys": read the keys file again; "retire": another generation serves from now on; "ping": is it still there?
  *
  * SIGTERM ends the broker as it always did. The end of the socket is the supervisor's, and ends it at once. */
 #pragma once

@@ -296,6 +296,15 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
     }
 }
 
+void slots_excuse(struct broker *broker, uint64_t ns)
+{
+    for (uint32_t i = 0; i < broker->slot_count; i++) {
+        struct slot *slot = &broker->slots[i];
+        if (slot->deadline != 0 && (slot->state != SLOT_RUNNING || slot->kill_reason != 0)) /* a run's time is its client's */
+            slot->deadline += ns;
+    }
+}
+
 /* --- the end ---------------------------------------------------------------------------------------------------- */
 
 /* The exact processor time since `before`, split as the kernel's user and system counters moved. */

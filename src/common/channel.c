@@ -27,6 +27,8 @@ static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_RUN_WAITS] = sizeof(struct message_run_waits),
     [MESSAGE_FRONT_MODE] = sizeof(struct message_front_mode),
     [MESSAGE_FRONT_RETIRED] = sizeof(struct message_front_retired),
+    [MESSAGE_PING] = sizeof(struct message_ping),
+    [MESSAGE_PONG] = sizeof(struct message_ping),
     [MESSAGE_SANDBOX_UNWANTED] = sizeof(struct message_sandbox_unwanted),
 };
 

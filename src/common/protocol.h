@@ -6,8 +6,8 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       FRONT_MODE, KEYS, ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS
- *   front > broker       FRONT_RETIRED, RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK
+ *   broker > front       FRONT_MODE, KEYS, ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS, PING
+ *   front > broker       FRONT_RETIRED, RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK, PONG
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
  *   broker > zygote      SLOT_ADD, PROGRAM_FORK
@@ -44,6 +44,8 @@ enum message_type {
     MESSAGE_RUN_WAITS,
     MESSAGE_FRONT_MODE,
     MESSAGE_FRONT_RETIRED,
+    MESSAGE_PING,
+    MESSAGE_PONG,
     MESSAGE_TYPE_COUNT
 };
 
@@ -68,6 +70,11 @@ struct message_front_mode {
 
 /* It accepts nothing any more. */
 struct message_front_retired {
+    struct message_head head;
+};
+
+/* Answered at once by a PONG: is it still there? Sent when nothing else has come for a second. */
+struct message_ping {
     struct message_head head;
 };
 

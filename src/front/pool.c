@@ -496,6 +496,12 @@ static void on_message(void *data, struct message *message)
         message_close_fds(message);
         return;
     }
+    if (message->head.type == MESSAGE_PING) {
+        const struct message_ping pong = {.head = {.type = MESSAGE_PONG}};
+        broker_link_send(&pool->link, &pong, sizeof pong);
+        message_close_fds(message);
+        return;
+    }
     if (message->head.type == MESSAGE_ENVIRONMENT) {
         environments_told(pool->server->environments, message);
         message_close_fds(message);

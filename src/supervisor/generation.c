@@ -47,7 +47,8 @@ int generation_start(struct generation *generation, const char *path, char *cons
     }
     generation->pid = pid;
     generation->control = pair[0];
-    generation->ready = false;
+    generation->ready = generation->pongs = false;
+    generation->watchdog = (struct watchdog){0};
     generation->failure[0] = '\0';
     return 0;
 }

@@ -2,6 +2,7 @@
  * starts beside the one that serves, and takes over when it is ready. Each has a place, and with it user ids of its own. */
 #pragma once
 
+#include "broker/watchdog.h"
 #include "common/error.h"
 
 #include <stdbool.h>
@@ -20,6 +21,8 @@ struct generation {
     uint64_t since;     /* CLOCK_MONOTONIC, ns */
     bool ready;
     unsigned version;   /* SEAT_VERSION of its binary, once it is ready */
+    bool pongs;         /* it answers "ping"; one of an older binary does not */
+    struct watchdog watchdog;
     char failure[ERROR_TEXT_MAX]; /* what it said before it ended; "" */
 };
 

@@ -35,7 +35,8 @@ void hand_over(struct supervisor *s)
         const struct generation *g = &s->generations[i];
         if (g->pid == 0)
             continue;
-        n += snprintf(text + n, sizeof text - (size_t)n, " pid%d=%d fd%d=%d serial%d=%u", i, (int)g->pid, i, g->control, i, g->serial);
+        n += snprintf(text + n, sizeof text - (size_t)n, " pid%d=%d fd%d=%d serial%d=%u pongs%d=%d", i, (int)g->pid, i, g->control, i, g->serial, i,
+                      g->pongs);
         keep_open(g->control);
     }
     setenv(HANDOVER_VARIABLE, text, 1);
@@ -44,6 +45,7 @@ void hand_over(struct supervisor *s)
     log_event(LOG_ERROR, "supervisor.stays", LOG_S("reason", strerror(errno))); /* the descriptors: each exec of ours says which it wants */
     unsetenv(HANDOVER_VARIABLE);
     unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
 }
 
 bool supervisor_is_successor(void)
@@ -84,6 +86,8 @@ void take_over(struct supervisor *s)
         s->generations[i].control = taken_over(words, name);
         snprintf(name, sizeof name, "serial%d", i);
         s->generations[i].serial = (unsigned)seat_number(words, name, 0);
+        snprintf(name, sizeof name, "pongs%d", i);
+        s->generations[i].pongs = seat_number(words, name, 0) != 0;
         s->generations[i].since = now_ns();
         s->generations[i].ready = true;
     }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,8 @@ enum { FIRST_FD = 3 };
 
 static struct sockaddr_un manager; /* sun_family 0: there is none */
 static socklen_t manager_size;
+static uint64_t patience_us; /* the manager ends us when it has not heard of us for so long; 0: it does not */
+static uint64_t told_at;
 
 static void find_manager(const char *path)
 {
@@ -43,25 +46,45 @@ static int adopt_socket(const char *pid, const char *count, struct error *err)
     return FIRST_FD;
 }
 
+/* WATCHDOG_PID names whom it is for, where a shell before us might have it, too. */
+static void find_patience(const char *us, const char *pid)
+{
+    if (us != NULL && (pid == NULL || strtol(pid, NULL, 10) == getpid()))
+        patience_us = strtoull(us, NULL, 10);
+}
+
 int manager_adopt(struct error *err)
 {
     find_manager(getenv("NOTIFY_SOCKET"));
+    find_patience(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
     int fd = adopt_socket(getenv("LISTEN_PID"), getenv("LISTEN_FDS"), err);
-    static const char *const names[] = {"NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
+    static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unsetenv(names[i]);
     return fd;
 }
 
+void manager_watched(uint64_t now)
+{
+    if (patience_us == 0 || now - told_at < patience_us * 1000 / 3)
+        return;
+    told_at = now;
+    manager_tell("WATCHDOG=1");
+}
+
 void manager_hand_on(void)
 {
-    char path[sizeof manager.sun_path + 1] = "";
+    char path[sizeof manager.sun_path + 1] = "", number[24];
     if (manager.sun_family == 0)
         return;
     memcpy(path, manager.sun_path, manager_size - offsetof(struct sockaddr_un, sun_path));
     if (path[0] == '\0')
         path[0] = '@';
     setenv("NOTIFY_SOCKET", path, 1);
+    if (patience_us == 0)
+        return;
+    snprintf(number, sizeof number, "%llu", (unsigned long long)patience_us);
+    setenv("WATCHDOG_USEC", number, 1);
 }
 
 void manager_tell(const char *state)

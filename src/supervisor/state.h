@@ -39,5 +39,6 @@ struct supervisor {
     bool served; /* one has been ready */
     bool stopping;
     uint64_t stop_at;
+    uint64_t watch_at;
     int status;
 };

@@ -17,6 +17,7 @@
 #include "supervisor/handover.h"
 #include "supervisor/listener.h"
 #include "supervisor/manager.h"
+#include "supervisor/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -282,8 +283,10 @@ static void became_ready(struct supervisor *s, struct generation *g)
 
 static void heard(struct supervisor *s, struct generation *g, const char *line)
 {
+    watchdog_heard(&g->watchdog);
     if (g == s->next && sscanf(line, "ready %u", &g->version) == 1) {
         g->ready = true;
+        g->pongs = strstr(line, " pongs") != NULL;
         became_ready(s, g);
     } else if (strncmp(line, "failed ", 7) == 0) {
         snprintf(g->failure, sizeof g->failure, "%s", line + 7);
@@ -468,13 +471,13 @@ static void loop(struct supervisor *s, struct error *err)
 {
     while (!s->stopping || any_left(s)) {
         struct pollfd fds[2 + GENERATIONS_MAX];
-        const uint64_t next = act(s), now = now_ns();
+        const uint64_t watch_at = watch(s, now_ns()), due = act(s), next = due == 0 || watch_at < due ? watch_at : due, now = now_ns();
         fds[0] = (struct pollfd){.fd = s->signals, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = s->control, .events = POLLIN}; /* -1 is skipped */
         for (int i = 0; i < GENERATIONS_MAX; i++)
             fds[2 + i] = (struct pollfd){.fd = s->generations[i].pid != 0 ? s->generations[i].control : -1, .events = POLLIN};
         const uint64_t wait_ms = next > now ? (next - now) / 1000000 + 1 : 0;
-        if (poll(fds, 2 + GENERATIONS_MAX, next == 0 ? -1 : (int)wait_ms) < 0 && errno != EINTR)
+        if (poll(fds, 2 + GENERATIONS_MAX, (int)wait_ms) < 0 && errno != EINTR)
             break;
         for (int i = 0; i < GENERATIONS_MAX; i++)
             if (fds[2 + i].fd >= 0 && (fds[2 + i].revents & POLLIN) != 0)

@@ -225,11 +225,12 @@ static uint32_t environment_of(const struct environment_plan *plan)
     return plan == &broker.environments[0].plan ? 0 : 1;
 }
 
-int __wrap_environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, struct error *err);
+int __wrap_environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, unsigned seconds, struct error *err);
 int __wrap_environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan, struct error *err);
 
-int __wrap_environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, struct error *err)
+int __wrap_environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, unsigned seconds, struct error *err)
 {
+    MUST(seconds > 0);
     const uint32_t env = environment_of(plan);
     if (start_maker(incubator, &ends[env][0].channel) != 0)
         return error_set(err, EAGAIN, "no more processes");

@@ -48,6 +48,16 @@ def test_killed_broker_is_restarted(unit):
     assert not set(old) & set(unit.processes())
 
 
+def test_a_stopped_main_process_is_restarted(unit):
+    """WatchdogSec: systemd ends who does not tell that it goes on."""
+    before, restarts = unit.pid(), int(unit.show("NRestarts"))
+    os.kill(before, signal.SIGSTOP)
+    wait_for(lambda: unit.pid() not in (0, before) and unit.active() == "active", 300, "the restart", 1)
+    assert int(unit.show("NRestarts")) == restarts + 1
+    assert "watchdog" in unit.journal().lower()
+    assert execute("print('awake')")["output"] == "awake\n"
+
+
 def test_restart_and_stop(unit):
     unit.do("restart")
     assert execute("print(1)")["output"] == "1\n"
