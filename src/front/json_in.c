@@ -3,7 +3,8 @@
  * One pass over the text, with Python's grammar and messages and a cap on the nesting, builds jansson's values: jansson's own
  * reader takes every byte through several functions, which is what a large file would wait for. An escaped lone surrogate, and an
  * escaped NUL in a name, become U+FFFD. Stricter than Python, on purpose: NaN, Infinity, numbers out of a double's range, UTF-16,
- * UTF-32 and surrogates written as UTF-8 are refused. */
+ * UTF-32 and surrogates written as UTF-8 are refused; so are more values than a request can have a use for, since three bytes of
+ * text, an empty object, take two hundred of memory. */
 #include "front/json_in.h"
 
 #include "front/fields.h"
@@ -29,7 +30,8 @@ struct scanner {
     const char *at, *end;
     const char *error_at, *message;
     char *unescaped; /* room for the longest string, once there is one with escapes */
-    bool too_deep, no_memory, surrogates, nul_names, big_integer;
+    unsigned values;
+    bool too_much, no_memory, surrogates, nul_names, big_integer;
 };
 
 static void *fail(struct scanner *s, const char *at, const char *message)
@@ -312,13 +314,17 @@ static json_t *scan_value(struct scanner *s, int depth)
     struct string_view text;
     if (s->at == s->end)
         return fail(s, s->at, EXPECTING_VALUE);
+    if (s->values++ == JSON_VALUES_MAX) {
+        s->too_much = true;
+        return NULL;
+    }
     switch (*s->at) {
     case '"':
         return scan_string(s, false, &text) ? made(s, json_stringn_nocheck(text.data, text.size)) : NULL;
     case '{':
     case '[':
         if (depth == JSON_DEPTH_MAX) {
-            s->too_deep = true;
+            s->too_much = true;
             return NULL;
         }
         return *s->at == '{' ? scan_container(s, depth + 1, json_object(), '}', scan_member)
@@ -401,7 +407,7 @@ enum json_in_status json_in_parse(const char *text, size_t size, struct json_in 
     free(s.unescaped);
     if (root == NULL && s.no_memory)
         return JSON_IN_NO_MEMORY;
-    if (root == NULL && s.too_deep)
+    if (root == NULL && s.too_much)
         return JSON_IN_UNREADABLE;
     if (root == NULL) {
         in->position = characters_before(text, s.error_at);

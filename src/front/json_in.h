@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { JSON_DEPTH_MAX = 32 };
+enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 16384 /* the largest request has a quarter of that */ };
 
 enum json_in_status {
     JSON_IN_OK,
     JSON_IN_SYNTAX,    /* `position` and `message` are those of Python's JSONDecodeError */
-    JSON_IN_UNREADABLE, /* not UTF-8, or nested deeper than JSON_DEPTH_MAX */
+    JSON_IN_UNREADABLE, /* not UTF-8, or nested deeper than JSON_DEPTH_MAX, more than JSON_VALUES_MAX values */
     JSON_IN_NO_MEMORY
 };
 

@@ -1,6 +1,7 @@
 /* json_out.c: see json_out.h. Runs in the front; trusts nothing about the bytes that it writes. */
 #include "front/json_out.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,14 +150,27 @@ void json_write_string(struct buffer *out, const char *bytes, size_t size)
     json_text_end(&text);
 }
 
-/* The shortest decimal digits that read back as `value`; "d.ddde+xx" as printf's %e writes it. */
+/* Takes the zeros at the end of "d.ddd000e+xx" away, and the point where nothing is behind it then. */
+static void strip_zeros(char *text)
+{
+    char *exponent = strchr(text, 'e'), *end = exponent;
+    while (end[-1] == '0')
+        end--;
+    end -= end[-1] == '.';
+    memmove(end, exponent, strlen(exponent) + 1);
+}
+
+/* The shortest decimal digits that read back as `value`; "d.ddde+xx" as printf's %e writes it. What has at most DBL_DIG digits is found
+ * with that many at once, and is then followed by zeros, except in a subnormal number, of which fewer digits are enough. */
 static void shortest(double value, char *text, size_t size)
 {
-    for (int digits = 0; digits < 17; digits++) {
-        snprintf(text, size, "%.*e", digits, value);
+    for (int digits = isnormal(value) ? DBL_DIG : 1; digits <= DBL_DECIMAL_DIG; digits++) {
+        snprintf(text, size, "%.*e", digits - 1, value);
         if (strtod(text, NULL) == value)
-            return;
+            break;
     }
+    if (strchr(text, '.') != NULL)
+        strip_zeros(text);
 }
 
 static void write_double(double value, bool whole_with_point, char *text, size_t size)

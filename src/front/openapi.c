@@ -196,7 +196,7 @@ static json_t *execute_operation(void)
                                             reference("ExecuteResponse"))));
     json_object_set_new(
         responses, "400",
-        answer("The body is not UTF-8 or nested too deeply, or the request is not valid HTTP.",
+        answer("The body is not UTF-8, is nested too deeply or has too many values, or the request is not valid HTTP.",
                reference("Error")));
     json_object_set_new(responses, "408", answer("The body was not there in time.", reference("Error")));
     json_object_set_new(responses, "413",

@@ -79,8 +79,17 @@ def test_nested_too_deeply(service, body):
     assert answer.json() == {"detail": "There was an error parsing the body"}
 
 
+@pytest.mark.parametrize("value", [b"{}", b"[]", b"1", b'""'])
+def test_too_many_values(service, value):
+    """Three bytes each, and hundreds when they are read: the service's memory is not the client's to spend."""
+    answer = service.post(b'{"code":"print(1)","x":[' + b",".join([value] * 16_383) + b"]}")
+    assert answer.status_code == 400
+    assert answer.json() == {"detail": "There was an error parsing the body"}
+    assert service.post(b'{"code":"print(1)","x":[' + b",".join([value] * 16_381) + b"]}").status_code == 200
+
+
 def test_many_keys_and_long_numbers(service):
-    answer = service.post(b'{"code":"print(1)",' + b",".join(b'"k%d":1' % n for n in range(100_000)) + b"}")
+    answer = service.post(b'{"code":"print(1)",' + b",".join(b'"k%d":1' % n for n in range(16_000)) + b"}")
     assert answer.status_code == 200 and answer.json()["output"] == "1\n"
     answer = service.post(b'{"code":"","timeout":' + b"9" * 1_000_000 + b"}")
     assert answer.status_code in (400, 422)
