@@ -322,6 +322,8 @@ static void refuse(struct connection *c, int status, const char *detail)
     c->received = uv_hrtime();
     c->state = CONNECTION_HANDLING;
     response_reset(&c->response, RESPONSE_KEEP);
+    if (status == 503)
+        response_header(&c->response, "retry-after", "1");
     response_detail(&c->response, status, detail);
     connection_answer(c);
 }
@@ -337,11 +339,27 @@ static void send_continue(struct connection *c)
         connection_close(c);
 }
 
+/* The head is here, the body is not: whoever may not ask is told so before it is taken. False: answered. */
+static bool admit_body(struct connection *c)
+{
+    c->received = uv_hrtime();
+    c->state = CONNECTION_HANDLING;
+    c->close_after = true;
+    response_reset(&c->response, RESPONSE_KEEP);
+    if (!route_admits_body(c))
+        return false;
+    c->state = CONNECTION_READING;
+    c->close_after = false;
+    return true;
+}
+
 /* More of the request has come, but not all. */
 static void await_more(struct connection *c, bool was_begun, bool had_head)
 {
     uint64_t now = uv_now(c->server->loop);
     if (c->reader.head_complete) {
+        if (!had_head && !admit_body(c))
+            return;
         if (!had_head)
             deadline_start(&c->server->body_deadlines, &c->deadline, now);
         if (c->reader.wants_continue)
@@ -467,6 +485,7 @@ void connection_open(struct server *server, int fd)
     c->tcp.data = c;
     deadline_init(&c->deadline);
     http_reader_init(&c->reader, (size_t)server->config->max_body);
+    c->reader.bodies = &server->bodies;
     buffer_init(&c->pending, PENDING_MAX);
     buffer_init(&c->head, BUFFER_SMALL);
     buffer_init(&c->backlog, STREAM_BACKLOG_MAX);

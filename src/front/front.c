@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    SANDBOX_DESCRIPTORS = 3,
+    SANDBOX_DESCRIPTORS = RUN_STREAMS,
     RESERVED_DESCRIPTORS = 64 /* the loop's own, standard streams, a message's on arrival */
 };
 

@@ -266,6 +266,26 @@ static int on_headers_complete(llhttp_t *parser)
     return 0;
 }
 
+/* Counts bytes of the body. False: all bodies together would hold too much. A small one, and the only one, is always taken. */
+static bool count_body(struct http_reader *r, size_t size)
+{
+    struct http_bodies *bodies = r->bodies;
+    if (bodies == NULL)
+        return true;
+    if (r->counted + size > BODY_KEEP && bodies->held > r->counted && bodies->held + size > bodies->most)
+        return false;
+    bodies->held += size;
+    r->counted += size;
+    return true;
+}
+
+static void uncount_body(struct http_reader *r)
+{
+    if (r->bodies != NULL)
+        r->bodies->held -= r->counted;
+    r->counted = 0;
+}
+
 static int on_body(llhttp_t *parser, const char *at, size_t size)
 {
     struct http_reader *r = reader_of(parser);
@@ -274,6 +294,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t size)
         return bad_request(r, BAD_LINE_END);
     if (size > r->max_body - r->request.body.size)
         return refuse(r, 413, "Request body too large");
+    if (!count_body(r, size))
+        return refuse(r, 503, "Too much is being sent by others");
     if (!buffer_append(&r->request.body, at, size))
         return refuse(r, 503, "Out of memory");
     return 0;
@@ -354,6 +376,7 @@ void http_reader_init(struct http_reader *r, size_t max_body)
 
 void http_reader_free(struct http_reader *r)
 {
+    uncount_body(r);
     buffer_free(&r->request.url);
     buffer_free(&r->request.body);
     buffer_free(&r->value);
@@ -361,6 +384,7 @@ void http_reader_free(struct http_reader *r)
 
 void http_reader_next(struct http_reader *r)
 {
+    uncount_body(r);
     buffer_reset(&r->request.url, BUFFER_SMALL);
     buffer_reset(&r->request.body, BODY_KEEP);
     buffer_reset(&r->value, BUFFER_SMALL);

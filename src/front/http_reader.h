@@ -50,10 +50,16 @@ enum http_read {
     HTTP_REFUSED /* answer `status` and `detail`, then close */
 };
 
+/* What the bodies of several readers hold together, and may hold. */
+struct http_bodies {
+    size_t held, most;
+};
+
 struct http_reader {
     llhttp_t parser;
     struct http_request request;
     size_t max_body;
+    struct http_bodies *bodies; /* NULL: its body is not counted. To be set before the first byte */
     bool begun; /* a byte of the request has come */
     bool head_complete;
     bool wants_continue; /* the client waits for "100 Continue"; the connection clears it */
@@ -65,6 +71,7 @@ struct http_reader {
     size_t method_size, name_size, value_size, head_size, extension_size;
     bool has_method;
     unsigned headers, hosts, encodings;
+    size_t counted; /* of the body's bytes, in `bodies` */
     bool encoding_chunked, expects;
     struct buffer value;
     const char *chunk; /* what is being read now, */

@@ -201,6 +201,29 @@ static bool method_fits(uint8_t method, enum llhttp_method wanted)
     return method == wanted || (wanted == HTTP_GET && method == HTTP_HEAD);
 }
 
+/* What every answer says of its request; then whether the request comes from where it may. False: it is answered. */
+static bool begin(struct connection *connection)
+{
+    struct http_request *request = connection_request(connection);
+    struct response *response = connection_response(connection);
+    if (!request_id_valid(request->request_id))
+        request_id_make(request->request_id);
+    response_header(response, "x-request-id", request->request_id);
+    trace_read(request->traceparent, &request->trace);
+    if (request->trace.id[0] != '\0') {
+        char text[TRACEPARENT_SIZE + 1];
+        trace_response(&request->trace, text);
+        response_header(response, "traceresponse", text);
+    }
+    return guard_admits(connection);
+}
+
+/* No path takes a body without a key, where keys are configured. */
+bool route_admits_body(struct connection *connection)
+{
+    return begin(connection) && guard_knows(connection);
+}
+
 void route_request(struct connection *connection)
 {
     struct http_request *request = connection_request(connection);
@@ -212,16 +235,7 @@ void route_request(struct connection *connection)
     size_t size = decode_path(&request->url, path);
 
     path[size] = '\0';
-    if (!request_id_valid(request->request_id))
-        request_id_make(request->request_id);
-    response_header(response, "x-request-id", request->request_id);
-    trace_read(request->traceparent, &request->trace);
-    if (request->trace.id[0] != '\0') {
-        char text[TRACEPARENT_SIZE + 1];
-        trace_response(&request->trace, text);
-        response_header(response, "traceresponse", text);
-    }
-    if (!guard_admits(connection))
+    if (!begin(connection))
         return;
     if (find(config, path, size, &route, &asset)) {
         enum llhttp_method wanted = route != NULL ? route->method : HTTP_GET;

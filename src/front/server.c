@@ -97,6 +97,7 @@ int server_start(struct server *server, int listen_fd, struct error *err)
     const struct config *config = server->config;
 
     list_init(&server->connections);
+    server->bodies.most = (size_t)config->body_memory;
     deadline_class_init(&server->head_deadlines, config->header_timeout);
     deadline_class_init(&server->body_deadlines, config->body_timeout);
     deadline_class_init(&server->idle_deadlines, config->idle_timeout);

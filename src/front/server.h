@@ -3,6 +3,7 @@
 
 #include "common/config.h"
 #include "front/deadline.h"
+#include "front/http_reader.h"
 #include "front/list.h"
 
 #include <uv.h>
@@ -28,6 +29,7 @@ struct server {
     bool accept_paused; /* no descriptors: tried again at the next tick */
     uv_timer_t tick;
     struct list connections;
+    struct http_bodies bodies; /* of all connections */
     int64_t connection_count, connections_max;
     struct deadline_class head_deadlines, body_deadlines, idle_deadlines, write_deadlines, linger_deadlines,
         heartbeat_deadlines;

@@ -302,3 +302,18 @@ def test_max_connections(make_service):
             return False
 
     wait_for(works, 15, "service after too many connections")
+
+
+def test_all_bodies_together(make_service):
+    """What clients send takes a bounded part of the service's memory; small requests are served in any case."""
+    service = make_service(body_memory="1M")
+    large = post({"code": "print(len('" + "x" * 700_000 + "'))"})
+    with service.raw(large[:-10]) as slow:
+        wait_for(lambda: (answer := service.client.post("/execute", content=large[large.index(b"{"):])).status_code == 503 and answer.headers["retry-after"], 10)
+        service.canary()
+        slow.send(large[-10:])
+        assert slow.answer()[0] == 200
+    wait_for(lambda: service.client.post("/execute", content=large[large.index(b"{"):]).status_code == 200, 10)
+    with service.raw(large[:-10]):  # and goes away
+        pass
+    wait_for(lambda: service.client.post("/execute", content=large[large.index(b"{"):]).status_code == 200, 10)

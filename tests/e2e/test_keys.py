@@ -104,6 +104,18 @@ class TestWhoIsOut:
         wait_for(lambda: "path=/info status=200" in service.log_text() and "key=alice" in service.log_text(), 5)
         assert service.client.get("/metrics", headers=bearer("k1")).text.count('rejections_total{reason="key"} 13') == 1
 
+    @pytest.mark.parametrize("extra", [b"", b"Authorization: Bearer k2\r\n", b"Expect: 100-continue\r\n"])
+    def test_before_the_body_is_sent(self, make_keyed, extra):
+        service = make_keyed(line("alice", "k1"))
+        head = b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8000000\r\n" + extra + b"\r\n"
+        with service.raw(head) as connection:
+            status, headers, _ = connection.answer()
+            assert (status, headers["connection"]) == (401, "close") and headers["www-authenticate"].startswith("Bearer")
+        body = json.dumps({"code": "print(1)"}).encode()
+        with service.raw(keyed("k1", body)[: -len(body)]) as connection:
+            connection.send(body)
+            assert connection.answer()[0] == 200
+
     def test_the_hash_is_no_key(self, make_keyed):
         entry = line("alice", "k1")
         service = make_keyed(entry)

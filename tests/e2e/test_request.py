@@ -136,7 +136,7 @@ def test_names_that_no_text_has(service, key):
 
 
 def test_a_long_list_of_bad_items_is_not_answered_item_by_item(service):
-    answer = service.post(b'{"code":"","args":[' + b",".join([b"1"] * 500_000) + b"]}")
+    answer = service.post(b'{"code":"","args":[' + b",".join([b"1"] * 16_000) + b"]}")
     assert answer.status_code == 422
     assert [entry["type"] for entry in answer.json()["detail"]] == ["too_long"]
 
