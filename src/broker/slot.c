@@ -20,6 +20,7 @@
 enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
 #define DYING_DEADLINE_NS 10000000000ULL
+#define QUARANTINE_NS 10000000000ULL
 #define LAST_WORDS_NS 5000000ULL       /* how often it is looked whether it still may tell where it is, */
 #define LAST_WORDS_CPU_NS 8000000ULL   /* which it does in that much processor time, if it does, */
 #define LAST_WORDS_MOST_NS 100000000ULL /* however busy the machine is */
@@ -229,6 +230,27 @@ void slot_out_of_memory(struct broker *broker, struct slot *slot)
 
 static void recycle(struct broker *broker, struct slot *slot);
 
+/* Not to be used as long as something of it is left, which is looked at now and then. */
+static void quarantine(struct slot *slot, const char *why)
+{
+    log_event(LOG_ERROR, "sandbox.quarantined", LOG_I("slot", slot->index), LOG_S("error", why));
+    slot->state = SLOT_QUARANTINED;
+    slot->deadline = now_ns() + QUARANTINE_NS;
+}
+
+/* What the kernel held (a dead disk, a frozen group) has gone after all? */
+static void end_quarantine(struct broker *broker, struct slot *slot)
+{
+    bury(slot);
+    if (slot->init != 0 || slot->program != 0 || slot->collector != 0 || slot->nest_pending || slot->fork_pending ||
+        cgroup_population(&slot->cgroup) != 0) {
+        slot->deadline = now_ns() + QUARANTINE_NS;
+        return;
+    }
+    log_event(LOG_INFO, "sandbox.recovered", LOG_I("slot", slot->index));
+    recycle(broker, slot);
+}
+
 void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
 {
     struct cgroup_usage usage;
@@ -283,16 +305,16 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         }
     } else if (slot->state == SLOT_DYING || slot->state == SLOT_RUNNING) {
         /* SIGKILL was sent and something still lives: the kernel holds it. Not ours to wait for. */
-        log_event(LOG_ERROR, "sandbox.quarantined", LOG_I("slot", slot->index), LOG_S("error", "its processes do not die"));
         if (slot->started && !slot->verdict_unsent) {
             slot->verdict = (struct message_run_ended){.head = head_of(slot, MESSAGE_RUN_ENDED), .outcome = RUN_FAILED};
             slot->verdict_unsent = true;
             slot->started = false;
         }
         slot_close_ends(slot);
-        slot->state = SLOT_QUARANTINED;
-        slot->deadline = 0;
+        quarantine(slot, "its processes do not die");
         client_flush(broker);
+    } else if (slot->state == SLOT_QUARANTINED) {
+        end_quarantine(broker, slot);
     }
 }
 
@@ -363,8 +385,7 @@ static void release(struct slot *slot)
     slot->deadline = 0;
     slot->ready_unsent = slot->unwanted_unsent = false;
     if (cgroup_population(&slot->cgroup) != 0) {
-        log_event(LOG_ERROR, "sandbox.quarantined", LOG_I("slot", slot->index), LOG_S("error", "its cgroup is not empty"));
-        slot->state = SLOT_QUARANTINED;
+        quarantine(slot, "its cgroup is not empty");
         return;
     }
     if (slot->lowered || !cgroup_rearm(&slot->cgroup)) {

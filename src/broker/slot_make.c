@@ -240,8 +240,14 @@ void slot_program_forked(struct broker *broker, struct environment *env, const s
         slot->program = forked->pid;
         slot->program_pidfd = pidfd;
         if (pidfd < 0 || broker_watch(broker, pidfd, EPOLLIN, WATCH_SLOT_PROGRAM, slot) != 0) {
-            slot_make_failed(broker, slot, errno, "pidfd of a program");
-            slot_abandon(broker, slot);
+            const int error = errno;
+            process_end(&slot->program, &slot->program_pidfd); /* nobody would tell of its end */
+            if (slot->state == SLOT_FORKING) {
+                slot_make_failed(broker, slot, error, "pidfd of a program");
+                slot_abandon(broker, slot);
+            } else if (slot->init == 0) {
+                slot_init_ended(broker, slot);
+            }
         }
     } else if (slot->state == SLOT_FORKING) {
         slot_make_failed(broker, slot, forked->error, "fork of the zygote");

@@ -4,13 +4,16 @@
  * zone file: the date is computed here.) */
 #include "common/log.h"
 
+#include "common/clock.h"
 #include "common/utf8.h"
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +22,7 @@ enum {
     VALUE_MAX_BYTES = 512, /* of one string value, before escaping */
     TAIL_RESERVE = 32,     /* room that fields leave for the mark of a cut line and the newline */
     SECONDS_PER_DAY = 86400,
+    READER_WAIT_MS = 20,
 };
 
 struct line {
@@ -205,26 +209,72 @@ static void put_start(struct line *line, enum log_level level, const char *event
     put_text(line, log_json ? "\"" : "");
 }
 
+/* Writes what can be written now: whoever reads standard error may be slow, stopped or gone. */
+static bool write_now(const struct line *line)
+{
+    static bool is_no_socket;
+    ssize_t n = -1;
+    while (!is_no_socket && (n = send(STDERR_FILENO, line->text, line->used, MSG_DONTWAIT | MSG_NOSIGNAL)) < 0 && errno != EAGAIN) {
+        is_no_socket = errno == ENOTSOCK;
+        if (!is_no_socket && errno != EINTR)
+            break;
+    }
+    if (!is_no_socket)
+        return n >= 0;
+    /* A pipe that says it is writable has room for a line, unless another process takes the last of it in this moment. */
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0)
+        return false;
+    do
+        n = write(STDERR_FILENO, line->text, line->used);
+    while (n < 0 && errno == EINTR);
+    return n >= 0;
+}
+
+/* A reader that is only slow is waited for, for a tenth of the time at most. */
+static bool write_line(const struct line *line)
+{
+    static uint64_t wait_again_at;
+    if (write_now(line))
+        return true;
+    const uint64_t began = now_ns();
+    if (began < wait_again_at)
+        return false;
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    poll(&room, 1, READER_WAIT_MS);
+    const uint64_t now = now_ns();
+    wait_again_at = now + (now - began) * 10;
+    return write_now(line);
+}
+
+static void compose(struct line *line, enum log_level level, const char *event, const struct log_field *fields)
+{
+    line->used = 0;
+    line->full = false;
+    put_start(line, level, event);
+    for (; fields != NULL && fields->key != NULL && !line->full; fields++)
+        if (fields->key[0] != '\0')
+            put_field(line, fields);
+    const char *end =
+        log_json ? (line->full ? ",\"cut\":true}\n" : "}\n") : (line->full ? " cut=true\n" : "\n");
+    size_t end_size = strlen(end);
+    memcpy(line->text + line->used, end, end_size); /* TAIL_RESERVE keeps the room */
+    line->used += end_size;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
+    static int64_t lost; /* lines of this process since the last one that was written */
     struct line line;
     int saved = errno;
 
-    line.used = 0;
-    line.full = false;
-    put_start(&line, level, event);
-    for (; fields != NULL && fields->key != NULL && !line.full; fields++)
-        if (fields->key[0] != '\0')
-            put_field(&line, fields);
-    const char *end =
-        log_json ? (line.full ? ",\"cut\":true}\n" : "}\n") : (line.full ? " cut=true\n" : "\n");
-    size_t end_size = strlen(end);
-    memcpy(line.text + line.used, end, end_size); /* TAIL_RESERVE keeps the room */
-    line.used += end_size;
-
-    ssize_t n;
-    do
-        n = write(STDERR_FILENO, line.text, line.used);
-    while (n < 0 && errno == EINTR);
+    if (lost > 0) {
+        compose(&line, LOG_WARN, "log.lost", (const struct log_field[]){LOG_I("lines", lost), {.key = NULL}});
+        if (write_line(&line))
+            lost = 0;
+    }
+    compose(&line, level, event, fields);
+    if (!write_line(&line))
+        lost++;
     errno = saved; /* a log that cannot be written must not change what the caller sees */
 }

@@ -1,8 +1,9 @@
 /* log.h: the one logging convention: one line an event, readable or JSON, on standard error.
  *
  * An event has a dotted name ("run.ended") and typed fields. Never log a program's code or output. Values are
- * escaped, so that nothing from outside can forge a line. A line is written with one write(2): lines of
- * different processes do not mix. */
+ * escaped, so that nothing from outside can forge a line. A line is written with one system call: lines of
+ * different processes do not mix. A reader that is slow is
+ * waited for a little, one that does not read is not: a line that cannot be written is lost, and the next one says how many were. */
 #pragma once
 
 #include <stdbool.h>
