@@ -31,6 +31,10 @@ def pytest_collection_modifyitems(config, items):
     away = [item for item in items if services.CONTAINER and "make_service" in item.fixturenames]
     if services.BINARY.exists() and b"libasan" in services.BINARY.read_bytes():
         away += [item for item in items if item.get_closest_marker("unsanitized")]
+    if part := os.environ.get("HATCHERY_TEST_PART"):
+        number, parts = map(int, part.split("/"))
+        kept = [item for item in items if item not in away]
+        away += [item for at, item in enumerate(kept) if at * parts // len(kept) != number - 1]
     if away:
         items[:] = [item for item in items if item not in away]
         config.hook.pytest_deselected(items=away)

@@ -57,7 +57,8 @@ def free_port():
 
 
 def wait_for(condition, seconds, what="condition", interval=0.02):
-    """Polls until condition() is true and returns its value; AssertionError after the deadline."""
+    """Polls until condition() is true and returns its value; AssertionError after the deadline, which a slow machine has later."""
+    seconds *= SLOWER
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

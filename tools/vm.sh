@@ -3,6 +3,7 @@
 # in a copy of this repository with the binary of the build folder FOLDER installed. Without COMMAND: tests/vm/suite. What
 # is fetched stays in FOLDER/vm. Status 0 when the command's was.
 #
+#   VM_PART       instead of COMMAND: what tests/vm/suite runs (security, e2e:2/5, ...); it has a log of its own
 #   VM_SYSTEM     1: an ordinary server: systemd as process 1, Docker, AppArmor, and more memory; without COMMAND: tests/system/suite
 #   VM_FILES      files that go into the copy of the repository, too, by their base names
 #   VM_ARCH       arm64: that processor, emulated, with the build folder of tools/arm64.sh; not with VM_SYSTEM
@@ -17,7 +18,8 @@ if [ -n "$system" ]; then
 else
     tests=tests/vm
 fi
-command=${2:-$tests/suite}
+part=${VM_PART:-}
+command=${2:-$tests/suite${part:+ $part}}
 suite=${VM_SUITE:-bookworm}
 seconds=${VM_TIMEOUT:-1800}
 # The root file system is of the suite whose libraries the binary was linked with: this machine's.
@@ -53,7 +55,7 @@ vm=$PWD/$build/vm
 kernel=$vm/vmlinuz-$suite${VM_ARCH:+-$VM_ARCH}
 modules=$vm/modules-$suite${VM_ARCH:+-$VM_ARCH}.cpio # for an engine: its file system, its network
 root=$vm/root-$own${VM_ARCH:+-$VM_ARCH}-$(echo "$packages" | cksum | cut -d" " -f1).cpio # another list, another root
-log=$vm/log${system:+-system}${VM_ARCH:+-$VM_ARCH}-$suite
+log=$vm/log${system:+-system}${VM_ARCH:+-$VM_ARCH}-$suite${part:+-$(echo "$part" | tr :/ -- | tr -d -c 'a-z0-9_-')}
 
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
@@ -67,7 +69,7 @@ if [ ! -f "$kernel" ] || [ ! -f "$modules" ]; then
     # shellcheck disable=SC2016 # $1 is the hook's
     $as_root env CPIO="$modules.new" mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=extract --architectures="$architecture" --include="linux-image-cloud-$architecture" \
         --extract-hook="install -m 644 \"\$1\"/boot/vmlinuz-* '$kernel.new'" \
-        --extract-hook='cd "$1" && mkdir modules && mv lib/modules modules/ && mkdir -p modules/usr/lib && mv modules/modules modules/usr/lib/ &&
+        --extract-hook='cd "$1" && mkdir -p modules/usr/lib && mv $(ls -d lib/modules usr/lib/modules 2>/dev/null | head -n 1) modules/usr/lib/ &&
                         cd modules && find . -type d -o -path "*/kernel/net/*" -o -path "*/kernel/fs/overlayfs/*" -o -path "*/kernel/drivers/net/veth.ko*" \
                             -o -path "*/kernel/lib/*" -o -path "*/kernel/crypto/*" -o -path "*/kernel/arch/x86/crypto/*" -o -name "modules.*" |
                         cpio --quiet -o -H newc -R 0:0 >"$CPIO"' \
@@ -92,7 +94,7 @@ stage=$(mktemp -d "$vm/stage.XXXXXX")
 initrd=$stage.cpio
 trap 'rm -rf "$stage" "$initrd"' EXIT
 mkdir "$stage/hatchery"
-cp -r tests tools docs packaging README.md "$stage/hatchery/"
+cp -r tests tools docs packaging clients src Makefile meson.build ./*.md "$stage/hatchery/"
 for file in ${VM_FILES:-}; do
     cp "$file" "$stage/hatchery/"
 done
@@ -116,8 +118,8 @@ if [ -n "${VM_RESULTS:-}" ]; then
     sed -n '/^vm-results:begin$/,/^vm-results:end$/p' "$log" | grep -v -e "^vm-results:" -e "^\[ *[0-9.]*\] " >"$VM_RESULTS" || true
 fi
 if grep -qx "vm: passed" "$log"; then
-    echo "vm.sh: passed with the kernel of $suite"
+    echo "vm.sh: passed with the kernel of $suite${part:+: $part}"
 else
-    echo "vm.sh: failed with the kernel of $suite; all that was said is in $log" >&2
+    echo "vm.sh: failed with the kernel of $suite${part:+: $part}; all that was said is in $log" >&2
     exit 1
 fi
