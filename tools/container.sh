@@ -151,7 +151,7 @@ for step in $steps; do
     dev)
         echo "docker-compose up --build, with the development override"
         say "$state/dev.log" docker-compose up --build -d
-        HATCHERY_TEST_CONTAINER=$(docker-compose ps -q) tests container-dev tests/container/reload.py
+        HATCHERY_TEST_CONTAINER=$(docker-compose ps -q) tests container-dev -s tests/container/reload.py
         say "$state/down.log" docker-compose down
         ;;
     data)
@@ -164,7 +164,7 @@ for step in $steps; do
         ;;
     save)
         need_image ""
-        docker save -o "$state/image.tar" hatchery
+        docker save -o "$state/image.tar" hatchery:latest # not :dev with its compiler
         ;;
     clean)
         need_image ""

@@ -1,6 +1,7 @@
 #!/bin/sh
 # deb.sh FOLDER [test]: makes FOLDER/hatchery_VERSION_ARCH.deb for the Debian or Ubuntu that this is, and has lintian look at it.
-# With test: installs, uses and purges it in a bare root of the same release, made by mmdebstrap. As root, or with fakeroot.
+# With test: in a bare root of the same release, made by mmdebstrap, installs it over an older version whose settings were changed,
+# uses it and purges it. As root, or with fakeroot.
 set -eu
 build=$1
 version=$(sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
@@ -49,6 +50,10 @@ CONTROL
 (cd "$root" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | xargs -0 md5sum >DEBIAN/md5sums)
 chmod -R u=rwX,go=rX "$root"
 dpkg-deb --root-owner-group --build "$root" "$package" >/dev/null
+if [ "${2:-}" = test ]; then
+    sed -i 's/^Version: .*/Version: 0.0.1/' "$root/DEBIAN/control"
+    dpkg-deb --root-owner-group -Znone --build "$root" "$work/hatchery-older.deb" >/dev/null
+fi
 rm -rf "$root"
 lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs,bogus-mail-host "$package"
 echo "$package: $(($(stat -c %s "$package") / 1024)) KiB, lintian finds nothing"
@@ -57,17 +62,22 @@ echo "$package: $(($(stat -c %s "$package") / 1024)) KiB, lintian finds nothing"
 bare=$PWD/$build/deb-root
 trap 'rm -rf "$work" "$bare"' EXIT
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-echo "Installing it in a bare root of $suite"
+echo "Installing it over an older version in a bare root of $suite"
 # shellcheck disable=SC2016 # the hooks' own variables
-mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=minbase --include=python3 --customize-hook="copy-in $package /" \
-    --customize-hook='chroot "$1" apt-get install -qq -y --no-install-recommends /'"$(basename "$package")"' >/dev/null' \
+mmdebstrap --quiet --aptopt='Acquire::Retries "3"' --variant=minbase --include=python3 --customize-hook="copy-in $work/hatchery-older.deb $package /" \
+    --customize-hook='chroot "$1" apt-get install -qq -y --no-install-recommends /hatchery-older.deb >/dev/null' \
     "$suite" "$bare" </dev/null >"$build/deb-root.log" 2>&1 || { tail -n 20 "$build/deb-root.log" >&2; exit 1; }
 unshare --mount sh -eu -c '
     for name in proc sys dev; do mount --rbind /$name "$1/$name"; done
+    echo "limit-memory = 100M" >>"$1/etc/hatchery/hatchery.conf"
+    [ "$(chroot "$1" dpkg-query -W -f "\${Version}" hatchery)" = 0.0.1 ]
+    chroot "$1" dpkg -i "/$2" >/dev/null
+    [ "$(chroot "$1" dpkg-query -W -f "\${Version}" hatchery)" != 0.0.1 ]
+    chroot "$1" hatchery serve --config /etc/hatchery/hatchery.conf --dump-config | grep -qx "limit-memory = 100M"
     chroot "$1" hatchery doctor >/dev/null
     [ "$(echo "print(6 * 7)" | chroot "$1" hatchery run -)" = 42 ]
     chroot "$1" apt-get purge -qq -y hatchery >/dev/null
-' sh "$bare"
+' sh "$bare" "$(basename "$package")"
 left=$(find "$bare" -xdev -name '*hatchery*' -not -path '*/var/*' -not -name '*.deb' -not -path '*/proc/*')
 [ -z "$left" ] || { echo "deb.sh: purge leaves: $left" >&2; exit 1; }
-echo "installed, used and purged: nothing is left"
+echo "installed, upgraded with its settings kept, used and purged: nothing is left"
