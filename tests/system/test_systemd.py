@@ -1,9 +1,11 @@
 """The Debian package and its unit under systemd: readiness, stop, death, socket, upgrade, purge. In this order."""
 
+import http.client
 import json
 import os
 import re
 import signal
+import threading
 from pathlib import Path
 
 from conftest import execute, get, run
@@ -75,14 +77,65 @@ def test_socket_activation(unit):
     unit.do("start")
 
 
+class Load:
+    """Clients that ask for runs without a pause while something is done: each answer must be there, and right."""
+
+    def __init__(self, clients=2):
+        self.over, self.right, self.wrong = threading.Event(), 0, []
+        self.threads = [threading.Thread(target=self.ask) for _ in range(clients)]
+
+    def ask(self):
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            try:
+                answer = execute(f"print({number})")
+                right = answer["output"] == f"{number}\n"
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                answer, right = repr(error), False
+            if right:
+                self.right += 1
+            else:
+                self.wrong.append(answer)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def binaries(unit):
+    """Of the unit's processes that run ours: those whose file is no longer there are of the version before."""
+    links = set()
+    for pid in unit.processes():
+        try:
+            links.add(os.readlink(f"/proc/{pid}/exe"))
+        except OSError:  # it has ended
+            pass
+    return {link for link in links if "/usr/bin/hatchery" in link}
+
+
 def test_upgrade(unit, package):
-    """Settings that were changed stay; the new version serves with them."""
+    """Under load no request is lost, and the main process stays. Settings that were changed stay; the new version serves with them."""
     assert run("dpkg-query", "-W", "-f", "${Version}", "hatchery") == "0.0.1"
     SETTINGS.write_text(SETTINGS.read_text() + "limit-memory = 100M\n")
     unit.do("restart")
-    run("dpkg", "-i", str(package))
+    main, restarts = unit.pid(), unit.show("NRestarts")
+    with Load() as load:
+        wait_for(lambda: load.right > 5, 60, "the load")
+        run("dpkg", "-i", str(package))
+        before = load.right
+        wait_for(lambda: load.right > before + 5, 60, "answers of the new version")
+    assert load.wrong == [] and load.right > 10, load.wrong[:5]
     assert run("dpkg-query", "-W", "-f", "${Version}", "hatchery") != "0.0.1"
     wait_for(lambda: unit.active() == "active", 60, "the service")
+    assert (unit.pid(), unit.show("NRestarts")) == (main, restarts)
+    wait_for(lambda: binaries(unit) == {"/usr/bin/hatchery"}, 120, "an end of the version before", 1)
     assert "limit-memory = 100M\n" in SETTINGS.read_text()
     answer = execute("kept = []\nwhile True: kept.append(bytearray(1 << 20))", timeout=60)
     assert (answer["status"], answer["usage"]["memory_peak"]) == ("memory_limit", 100 << 20)
