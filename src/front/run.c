@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum { READ_SIZE = 65536, MUCH = 16384, MOST_A_TURN = 8 * READ_SIZE, PIPE_WIDE = 4 * READ_SIZE };
+enum { READS_AT_END = 1024 /* more than a pipe has pieces; who still writes into it is about to be killed */ };
 
 struct run *run_new(json_t *body, const struct execute_request *request, const struct config *config)
 {
@@ -85,6 +86,7 @@ enum run_progress run_read(struct run *run, enum run_stream stream, bool all)
     static char bytes[READ_SIZE];
     struct output *output = stream == RUN_STDOUT ? &run->output : &run->error;
 
+    int reads = 0;
     for (size_t taken = 0;;) {
         ssize_t n = read(run->sandbox->fds[stream], bytes, sizeof bytes);
         if (n < 0 && errno == EINTR)
@@ -102,11 +104,15 @@ enum run_progress run_read(struct run *run, enum run_stream stream, bool all)
         if (run->printed != NULL && !run->printed(run, stream, bytes, (size_t)n) && !all)
             return RUN_PAUSED;
         taken += (size_t)n;
-        if (taken >= MUCH && !run->sandbox->wide && !all)
+        if (all && ++reads == READS_AT_END)
+            return RUN_DRAINED;
+        if (all) /* until it is empty: in packet mode a pipe gives one piece at a time */
+            continue;
+        if (taken >= MUCH && !run->sandbox->wide)
             widen(run->sandbox);
         if ((size_t)n < sizeof bytes)
             return taken < MUCH ? RUN_DRAINED : RUN_MORE;
-        if (taken >= MOST_A_TURN && !all)
+        if (taken >= MOST_A_TURN)
             return RUN_MORE;
     }
 }

@@ -16,7 +16,7 @@ static const char *const makers[] = {
     "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups", "capset",
     "seccomp", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
     /* starting and watching processes; what libraries and a shell call without need */
-    "execveat", "prctl", "ioctl", "fcntl", "futex", "openat2", "sendfile", "sync", "syncfs", "mincore", "inotify_init1",
+    "mmap", "memfd_create", "execveat", "prctl", "ioctl", "fcntl", "futex", "openat2", "sendfile", "sync", "syncfs", "mincore", "inotify_init1",
     "inotify_add_watch", "inotify_rm_watch", "sched_setscheduler", "sched_setparam", "get_mempolicy",
     /* sockets, once socket() has allowed the family */
     "socketpair", "setsockopt", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg"};

@@ -38,8 +38,7 @@ static const char *const allowed[] = {
     "listxattr", "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr",
     "fremovexattr",
     /* memory */
-    "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mlock", "munlock", "mlock2", "membarrier",
-    "memfd_create",
+    "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mlock", "munlock", "mlock2", "membarrier",
     /* processes and threads */
     "fork", "vfork", "execve", "exit", "exit_group", "wait4", "waitid", "set_tid_address", "set_robust_list",
     "get_robust_list", "rseq", "futex_waitv", "arch_prctl",
@@ -159,6 +158,12 @@ static int add_rules(scmp_filter_ctx ctx, uint32_t arch)
     const uint64_t bad_clone = 0xffffffff00000000ULL | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED;
     r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, bad_clone, 0));
+
+    /* Memory of the machine's reserved huge pages: no cgroup's memory limit counts it. */
+    r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_HUGETLB, 0));
+    r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mmap), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_HUGETLB, MAP_HUGETLB));
+    r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, MFD_HUGETLB, 0));
+    r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(memfd_create), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, MFD_HUGETLB, MFD_HUGETLB));
 
     /* Sockets: AF_UNIX alone, even in an empty network namespace: other families are where kernels break. */
     r |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX));

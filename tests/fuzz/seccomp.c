@@ -9,6 +9,7 @@
 #include <linux/audit.h>
 #include <linux/sched.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ static const struct listed {
 };
 static const uint32_t socket_options[] = {2, 7, 8, 9, 13, 15, 16, 20, 21};
 
-enum kind { FORBIDDEN, ALLOWED, CLONE, SETSOCKOPT, FLAGS_2, FLAGS_3, LISTED };
+enum kind { FORBIDDEN, ALLOWED, CLONE, SETSOCKOPT, FLAGS_2, FLAGS_3, MMAP, MEMFD, LISTED };
 
 static struct architecture {
     struct {
@@ -62,6 +63,8 @@ static void prepare(size_t arch)
     for (size_t i = 0; i < count; i++)
         set_kind(arch, allowed[i], ALLOWED);
     set_kind(arch, "clone", CLONE);
+    set_kind(arch, "mmap", MMAP);
+    set_kind(arch, "memfd_create", MEMFD);
     set_kind(arch, "setsockopt", SETSOCKOPT);
     set_kind(arch, "sendto", FLAGS_3);
     set_kind(arch, "recvfrom", FLAGS_3);
@@ -100,6 +103,10 @@ static bool policy_allows(const struct architecture *arch, const struct seccomp_
         return (call->args[2] & MSG_OOB) == 0;
     case FLAGS_3:
         return (call->args[3] & MSG_OOB) == 0;
+    case MMAP:
+        return (call->args[3] & MAP_HUGETLB) == 0;
+    case MEMFD:
+        return (call->args[1] & MFD_HUGETLB) == 0;
     default: {
         const struct listed *rule = &listed[kind - LISTED];
         return in_list(rule->values, rule->count, (uint32_t)call->args[rule->argument] & ~rule->ignored);

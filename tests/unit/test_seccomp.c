@@ -96,6 +96,8 @@ static const struct rule {
     uint64_t list_to;
 } rules[] = {
     {"clone", 0, {0}, true, 0x10000},
+    {"mmap", 3, {0}, false, 4},
+    {"memfd_create", 1, {0}, false, 8},
     {"socket", 0, {0}, false, 0x1000},
     {"socketpair", 0, {0}, false, 0x1000},
     {"setsockopt", 1, {0, 0, 2}, false, 0x1000},

@@ -536,4 +536,26 @@ for p, text in (('attr/current', 'unconfined'), ('attr/exec', 'unconfined'), ('a
 """,
         "^((attr/current|attr/exec|attr/fscreate|gid_map|projid_map|loginuid|oom_adj|timens_offsets|make-it-fail) refused\n|(autogroup|clear_refs|sched) \\w+\n|\\S+ odd [^\n]*\n){12}",
     ),
+    Attack(
+        "ESC-39 its holder, taken over through the memory that they share, goes on after the end",
+        """
+import platform, signal, time
+def others(number):
+    for pid in range(2, 100):
+        try: pid == os.getpid() or os.kill(pid, number)
+        except OSError: pass
+if platform.machine() == 'x86_64':
+    call = ctypes.cast(C.syscall, ctypes.c_void_p).value
+    call += ctypes.string_at(call, 64).index(b'\\x0f\\x05')
+    assert C.mprotect(ctypes.c_void_p(call & ~4095), ctypes.c_size_t(8192), 7) == 0
+    others(signal.SIGSTOP)
+    time.sleep(0.05)
+    ctypes.memmove(call, b'\\xeb\\xfe', 2)  # it sleeps in this call: what it comes back to is a loop
+    others(signal.SIGCONT)
+    time.sleep(0.2)
+os.write(1, b'end\\n')
+os._exit(0)
+""",
+        "end\n",
+    ),
 ]

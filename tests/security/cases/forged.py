@@ -136,4 +136,45 @@ time.sleep(1.5)
     Attack("FORGE-19 threads that exit with another status", "import threading\ntry: threading.Thread(target=os._exit, args=(9,)).start()\nfinally: sys.exit(3)", "", status="error", fields={"exit_code": lambda code: code in (3, 9)}),
     Attack("FORGE-20 writes into its own output through /proc", "with open('/dev/stdout', 'w') as f: f.write('again\\n')\nwith open('/proc/self/fd/2', 'w') as f: f.write('error\\n')", "again\n", error="error"),
     Attack("FORGE-21 answers of a fixed length at the end of its output", "os.write(1, b'0' * 65536)\nos.write(1, bytes.fromhex('4a4f4231') * 64)\nos._exit(0)", "^0{65536}.*"),
+    Attack(
+        "FORGE-22 a child in its holder's place",
+        """
+import signal
+for pid in range(2, 100):
+    try: pid == os.getpid() or os.kill(pid, signal.SIGKILL)
+    except OSError: pass
+r, w = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    os.write(w, b'x')
+    while True: os.write(1, b'late')
+os.read(r, 1)
+os.write(1, b'end\\n')
+os._exit(3)
+""",
+        "^(late)*end\n(late)*",
+        status="error",
+        fields={"exit_code": 3},
+    ),
+    Attack(
+        "FORGE-23 a result in packets",
+        """
+import fcntl
+fcntl.fcntl(1, fcntl.F_SETFL, os.O_DIRECT | os.O_WRONLY)
+for n in range(16): os.write(1, b'%x' % n)
+os._exit(0)
+""",
+        "0123456789abcdef",
+    ),
+    Attack(
+        "FORGE-24 the question where it is, asked by itself",
+        """
+print('asked', flush=True)
+system('rt_sigqueueinfo', os.getpid(), 64, (ctypes.c_int * 32)(64))
+print('goes on')
+""",
+        "asked\n",
+        status="error",
+        fields={"exit_code": 1, "stack": None},
+    ),
 ]

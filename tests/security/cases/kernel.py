@@ -162,8 +162,12 @@ say('kernel half', lambda: fixed(0xffff800000000000))
 fd = os.open('/usr/lib/os-release', os.O_RDONLY)
 say('shared and writable', lambda: fixed(0x10000000, 0x11, fd))
 say('huge', lambda: system('mmap', 0, 2 << 20, 3, 0x40022, -1, 0))
+say('huge, of a gigabyte', lambda: system('mmap', 0, 1 << 30, 3, 0x40022 | 30 << 26, -1, 0))
+say('a huge file', lambda: system('memfd_create', b'huge', 4))
+say('a huge file, sealed', lambda: system('memfd_create', b'huge', 4 | 2 | 21 << 26))
 """,
-        "^page zero refused\nkernel half (refused|odd .*)\nshared and writable refused\nhuge (refused|odd .*)\n",
+        "^page zero refused\nkernel half (refused|odd .*)\nshared and writable refused\nhuge refused\nhuge, of a gigabyte refused\n"
+        "a huge file refused\na huge file, sealed refused\n",
     ),
     Attack(
         "KRN-20 descriptors that travel in circles",
@@ -297,5 +301,32 @@ for name, flag in (('CLONE_PARENT', 0x8000), ('CLONE_PTRACE', 0x2000), ('CLONE_U
     say(name, clone)
 """,
         refuses("CLONE_PARENT", "CLONE_PTRACE", "CLONE_UNTRACED", "CLONE_INTO_CGROUP", "CLONE_CLEAR_SIGHAND", "bit 63"),
+    ),
+    Attack(
+        "KRN-29 limits, cores, priority and group of init",
+        """
+page = ctypes.c_void_p(id(os) & ~4095)
+pair = (ctypes.c_ulong * 2)(3, 3)
+refused({'limits': lambda: system('prlimit64', 1, 7, pair, 0), 'limits seen': lambda: system('prlimit64', 1, 7, 0, pair),
+         'cores': lambda: system('sched_setaffinity', 1, 8, pair), 'priority': lambda: system('setpriority', 0, 1, 5),
+         'robust list': lambda: system('get_robust_list', 1, ctypes.byref(pair), ctypes.byref(ctypes.c_size_t())),
+         'group': lambda: system('setpgid', 1, os.getpid()), 'poison': lambda: system('madvise', page, 4096, 100),
+         'offline': lambda: system('madvise', page, 4096, 101)})
+""",
+        refuses("limits", "limits seen", "cores", "priority", "robust list", "group", "poison", "offline"),
+    ),
+    Attack(
+        "KRN-30 robust lists without an end, and into the kernel",
+        """
+node = (ctypes.c_ulong * 8)()
+at = ctypes.addressof(node)
+node[0], node[3], node[4] = at + 24, at + 32, at + 24  # two that follow each other
+for head in (at, 8, (1 << 63) - (1 << 64)):
+    if os.fork() == 0:
+        system('set_robust_list', ctypes.c_void_p(head), 24)
+        os._exit(7)
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
+""",
+        "7\n7\n7\n",
     ),
 ]

@@ -193,4 +193,24 @@ refused({'mincore': lambda: system('mincore', 0, 4096, ctypes.create_string_buff
 """,
         refuses("mincore", "cachestat", "RWF_NOWAIT", "readahead"),
     ),
+    Attack(
+        "LEAK-20 sockets in flight, in namespaces that are used again",
+        """
+import array, socket
+for n in range(50):
+    a, b = socket.socketpair()
+    a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [a.fileno(), b.fileno()]))])
+    socket.socket(socket.AF_UNIX).bind(f'\\0left-{n}')
+print('left')
+""",
+        "left\n",
+        then="""
+import socket
+table = open('/proc/self/net/unix').read().splitlines()[1:] if os.path.exists('/proc/self/net/unix') else []
+def free(n): socket.socket(socket.AF_UNIX).bind(f'\\0left-{n}')
+for n in range(50): free(n)
+unless([line for line in table if 'left' in line])
+""",
+        then_output="clean\n",
+    ),
 ]

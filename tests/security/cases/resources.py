@@ -314,4 +314,29 @@ print(depth < 7)
     Attack("RES-47 stops everybody, itself last", "import signal, time\nfor _ in range(5):\n    if os.fork() == 0:\n        while True: pass\ntry: os.kill(-1, signal.SIGSTOP)\nexcept OSError: pass\nos.kill(os.getpid(), signal.SIGSTOP)\ntime.sleep(100)", status="timeout", timeout=0.4),
     Attack("RES-48 forks in its end", "import atexit\ndef again():\n    while True:\n        try: os.fork()\n        except OSError: pass\natexit.register(again)", status="timeout", timeout=0.5),
     Attack("RES-49 a thread that forks while others allocate", "import threading\ndef churn():\n    while True: bytearray(100000)\nfor _ in range(4): threading.Thread(target=churn, daemon=True).start()\nfor _ in range(30):\n    pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)\nprint('end')\nos._exit(0)", "^(end\n)?", status={"ok", "timeout"}, timeout=20),
+    Attack(
+        "RES-50 attributes of files by the thousand",
+        """
+try:
+    for n in range(100000):
+        path = f'/sandbox/{n // 100}'
+        if n % 100 == 0: open(path, 'x').close()
+        os.setxattr(path, f'user.{n}', b'x' * 60000)
+except OSError as e:
+    print('refused' if e.errno in (errno.ENOSPC, errno.EOPNOTSUPP, errno.EDQUOT) else e)
+""",
+        "^(refused\n)?",
+        status={"ok", "memory_limit"},
+    ),
+    Attack(
+        "RES-51 hides from the question where it is",
+        """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+for n in range(1000): os.kill(os.getpid(), 64)
+while True: pass
+""",
+        status="timeout",
+        timeout=0.5,
+    ),
 ]
