@@ -106,19 +106,22 @@ static const struct api_key *key_of(const struct share *share)
     return LIST_ENTRY(share, struct api_key, share);
 }
 
-/* Whether one more run of the share may start. Where there are several keys, the last place and the last ready sandbox are
- * for a key of which nothing runs, so that it need not wait for another's runs to end. */
+/* Whether one more run of the share may start. Where there are several keys, the last place is for a key of which nothing runs, so
+ * that it need not wait for another's runs to end; and the last ready sandbox for one of which nothing else is here, so that it need
+ * not wait for the making of another's: of a crowd whose runs are short nothing runs, either, whenever a sandbox becomes ready. */
 static bool may_start(const void *data, const struct share *share, uint32_t environment)
 {
     const struct pool *pool = data;
     const struct list *ready = &pool->ready[environment];
     const int64_t most = key_of(share)->entry.concurrency;
-    const bool last = pool->running + 1 >= pool->config->concurrency ||
-                      (ready->next == ready->prev && pool->config->environments[environment].pool > 1);
+    const bool last_place = pool->running + 1 >= pool->config->concurrency;
+    const bool last_ready = ready->next == ready->prev && pool->config->environments[environment].pool > 1;
 
     if (list_empty(ready) || pool->running >= pool->config->concurrency || (most > 0 && share->running >= most))
         return false;
-    return share->running == 0 || pool->server->keys->count < 2 || !last;
+    if (pool->server->keys->count < 2 || pool->server->draining /* no more are kept ready than are waited for */)
+        return true;
+    return (share->running == 0 || !last_place) && ((share->running == 0 && share->waiting_count <= 1) || !last_ready);
 }
 
 static bool start_on_any(struct pool *pool, struct run *run)

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import statistics
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -247,6 +249,29 @@ class TestFairness:
         assert scrape_with(service, "k2")["hatchery_runs_waiting"] > 30, "the crowd still waits"
         for connection in crowd:
             connection.close()
+
+    def test_the_last_ready_sandbox_is_not_the_crowds(self, make_keyed):
+        """Nor when its runs are so short that none is going whenever a sandbox becomes ready."""
+        service = make_keyed(line("crowd", "k1") + line("one", "k2"), pool=4, pool_max=4)
+        over, queued = threading.Event(), []
+
+        def crowd():
+            with service.raw() as connection:
+                while not over.is_set():
+                    connection.send(keyed("k1", {"code": "print(1)", "timeout": 20}))
+                    assert connection.answer()[0] == 200
+
+        with ThreadPoolExecutor(24) as pool:
+            clients = [pool.submit(crowd) for _ in range(24)]
+            try:
+                for _ in range(40):
+                    time.sleep(0.02)
+                    queued.append(ask(service, "k2").json()["usage"]["queued"])
+            finally:
+                over.set()
+            for client in clients:
+                client.result()
+        assert statistics.quantiles(queued, n=4)[2] < 0.001, sorted(queued)
 
     def test_the_crowd_is_served_in_its_order(self, make_keyed):
         service = make_keyed(line("crowd", "k1"), concurrency=1, pool=1)
