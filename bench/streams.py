@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from systems import MEBIBYTE, PYTHON, Server, broker_pid, environment, free_port, front_pid
+from systems import MEBIBYTE, PYTHON, Server, broker_pid, environment, free_port, front_pid, load
 
 LINES = "application/x-ndjson"
 BLOCKS = 'x = "x" * 99 + "\\n"\nx *= 10000\nfor _ in range(100): print(x, end="")\n'
@@ -193,48 +194,24 @@ def measure_files(options, folder):
     return FILE / (took["in"] - took["base"]), FILE / (took["out"] - took["made"])
 
 
-CROWD_PROGRAM = """
-import http.client, json, sys, threading
-port, body = int(sys.argv[1]), json.dumps({"code": sys.argv[2]})
-def client():
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    while True:
-        connection.request("POST", "/execute", body, {"Authorization": "Bearer crowd", "Content-Type": "application/json"})
-        connection.getresponse().read()
-for _ in range(int(sys.argv[3])):
-    threading.Thread(target=client, daemon=True).start()
-threading.Event().wait()
-"""
-
-
 def measure_fairness(options, folder, code):
     """p50 of one key's single client: alone, and beside the crowd of another key."""
     keys = Path(folder) / "keys"
     keys.write_text("".join(f"{key} sha256:{hashlib.sha256(key.encode()).hexdigest()}\n" for key in ("crowd", "one")))
-    server = serve(options, folder, "--keys-file", str(keys))
+    server, body = serve(options, folder, "--keys-file", str(keys)), json.dumps({"code": code})
 
-    def p50(count):
-        connection, times = http.client.HTTPConnection("127.0.0.1", server.port), []
-        for _ in range(count):
-            started = time.perf_counter()
-            connection.request("POST", "/execute", json.dumps({"code": code}), {"Authorization": "Bearer one", "Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 200
-            times.append(time.perf_counter() - started)
-            time.sleep(0.01)
-        return statistics.median(times)
+    def one(seconds):
+        return load(options.binary, server.url, body, None, 1, seconds, 0.01, header="Authorization: Bearer one")
 
     try:
-        p50(20)
-        alone = p50(100)
-        crowd = subprocess.Popen([sys.executable, "-c", CROWD_PROGRAM, str(server.port), code, str(CROWD)])
-        try:
+        one(0.3)
+        alone = one(2)["p50"]
+        with ThreadPoolExecutor(1) as thread:
+            crowd = thread.submit(load, options.binary, server.url, body, None, CROWD, 6, header="Authorization: Bearer crowd")
             time.sleep(1.5)
-            return alone, p50(100)
-        finally:
-            crowd.kill()
-            crowd.wait()
+            beside = one(3)["p50"]
+            crowd.result()
+        return alone, beside
     finally:
         server.stop()
 

@@ -30,10 +30,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def load(binary, url, body, expected, clients, seconds, rest=0.0, may_refuse=False, **more):
+def load(binary, url, body, expected, clients, seconds, rest=0.0, may_refuse=False, header=None):
     """hatchery bench. A wrong answer ends everything."""
     arguments = ["--clients", str(clients), "--seconds", str(seconds), "--rest", str(rest), "--body", "-", "--json"]
     arguments += ["--expect", json.dumps(expected)[1:-1]] if expected else []
+    arguments += ["--header", header] if header else []
     done = subprocess.run([binary, "bench", *arguments, url], input=body, capture_output=True, text=True)
     if not done.stdout:
         raise SystemExit(f"bench: {url}: {done.stderr}")
