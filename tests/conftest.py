@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,14 @@ def make_service(tmp_path):
                 raise AssertionError(f"the service died with {started.process.returncode}:\n{started.log_tail(40)}")
             status = started.stop()
             assert status == 0, f"SIGTERM ended the service with {status}:\n{started.log_tail(40)}"
+
+
+@pytest.fixture
+def folder_outside_tmp():
+    """A run has a /tmp of its own, so an interpreter cannot live there."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="hatchery-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -104,6 +104,7 @@ struct environment {
     uint64_t rotate_at;       /* when the next rotation begins; 0: there is no reason yet */
     const char *rotate_why;
     uint64_t runs;            /* started in the present zygote's time */
+    uint64_t zygote_bytes;    /* what it had in memory when it was first looked at; 0: it was not yet */
 
     uint64_t retry_at, backoff; /* when they are started again; 0: they run */
     bool served_once;           /* a first sandbox has become ready: the layers work here */
@@ -191,6 +192,7 @@ void reap_strangers(const struct broker *broker, const struct environment *env);
 void rotation_took_over(struct environment *env, uint64_t now);
 void rotation_run_started(struct environment *env, uint64_t now);
 void rotation_run_faulted(struct environment *env, uint64_t now);
+void rotation_zygote_holds(struct environment *env, uint64_t bytes, uint64_t now); /* what the present one has in memory */
 void rotation_failed(struct environment *env, uint64_t now);
 bool rotation_due(const struct environment *env, uint64_t now);
 
@@ -237,6 +239,7 @@ void broker_look_after(struct broker *broker, uint64_t now); /* ends whoever han
 
 /* stats.c */
 void broker_stats(const struct broker *broker, struct message_stats *stats);
+uint64_t resident_bytes(pid_t pid); /* what of the process is in memory, shared pages included; 0 when it is not there */
 
 /* collector.c. 0, or -1 with errno and nothing left. */
 enum collector_news { COLLECTOR_NOTHING, COLLECTOR_READY, COLLECTOR_DONE /* and reaped, as after a failure */, COLLECTOR_FAILED };

@@ -8,6 +8,7 @@
 
 #define REST_MIN_NS 1000000000ULL    /* between two rotations, at least */
 #define RETRY_NS 30000000000ULL      /* after a zygote that did not become warm */
+enum { GROWTH_BYTES = 32 << 20 };
 enum { REST_WARM_UPS = 20 };         /* and at least so many times what a warm-up takes */
 
 static void want(struct environment *env, uint64_t at, const char *why)
@@ -27,7 +28,7 @@ void rotation_took_over(struct environment *env, uint64_t now)
 {
     env->zygote_since = now;
     env->rotate_at = 0;
-    env->runs = 0;
+    env->runs = env->zygote_bytes = 0;
 }
 
 /* The age counts from the first run on: a layout that nobody has seen need not change. */
@@ -45,6 +46,16 @@ void rotation_run_faulted(struct environment *env, uint64_t now)
 {
     if (env->config->rotate_faults)
         want(env, now, "memory fault");
+}
+
+/* It runs nothing but our own loop, which keeps nothing; yet what it has preloaded may (a signal's handler, a leak in libc), and each
+ * fork copies the tables of all of it. */
+void rotation_zygote_holds(struct environment *env, uint64_t bytes, uint64_t now)
+{
+    if (env->zygote_bytes == 0)
+        env->zygote_bytes = bytes;
+    else if (bytes > env->zygote_bytes + GROWTH_BYTES)
+        want(env, now, "memory");
 }
 
 void rotation_failed(struct environment *env, uint64_t now)

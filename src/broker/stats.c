@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* What of the process is in memory, shared pages included; 0 when it is not there. */
-static uint64_t resident(pid_t pid)
+uint64_t resident_bytes(pid_t pid)
 {
     char path[64];
     unsigned long long all, present = 0;
@@ -27,11 +26,11 @@ void broker_stats(const struct broker *broker, struct message_stats *stats)
     *stats = (struct message_stats){.head = {.type = MESSAGE_STATS}};
     for (size_t role = 0; role < ROLE_COUNT; role++)
         stats->restarts[role] = broker->restarts[role];
-    stats->resident_bytes[ROLE_BROKER] = resident(getpid());
-    stats->resident_bytes[ROLE_FRONT] = resident(broker->client);
+    stats->resident_bytes[ROLE_BROKER] = resident_bytes(getpid());
+    stats->resident_bytes[ROLE_FRONT] = resident_bytes(broker->client);
     for (uint32_t i = 0; i < broker->environment_count; i++) {
-        stats->resident_bytes[ROLE_INCUBATOR] += resident(broker->environments[i].incubator.pid);
-        stats->resident_bytes[ROLE_ZYGOTE] += resident(broker->environments[i].zygote.pid);
+        stats->resident_bytes[ROLE_INCUBATOR] += resident_bytes(broker->environments[i].incubator.pid);
+        stats->resident_bytes[ROLE_ZYGOTE] += resident_bytes(broker->environments[i].zygote.pid);
     }
     for (uint32_t i = 0; i < broker->slot_count; i++)
         stats->quarantined += broker->slots[i].state == SLOT_QUARANTINED;

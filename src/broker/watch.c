@@ -57,6 +57,8 @@ void broker_look_after(struct broker *broker, uint64_t now)
         watch_maker(broker, env, &env->incubator, "incubator", owes(owes_nest(env)));
         watch_maker(broker, env, &env->old, "interpreter before this one", owes(environment_owes(env, env->zygote_serial - 1)));
         watch_maker(broker, env, &env->next, "interpreter", WATCHDOG_STARTS);
+        if (env->warm)
+            rotation_zygote_holds(env, resident_bytes(env->zygote.pid), now);
         watch_maker(broker, env, &env->zygote, "interpreter", env->warm ? owes(environment_owes(env, env->zygote_serial)) : WATCHDOG_STARTS);
     }
 }

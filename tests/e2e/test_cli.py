@@ -4,9 +4,7 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -247,14 +245,6 @@ def test_preload_of_what_does_not_exist():
     done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", "--preload", "no_such_module")
     assert done.returncode == 1
     assert "no_such_module" in done.stderr.decode()
-
-
-@pytest.fixture
-def folder_outside_tmp():
-    """A run has a /tmp of its own, so an interpreter cannot live there."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="hatchery-test-") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
 
 
 def test_other_interpreter(make_service, folder_outside_tmp):

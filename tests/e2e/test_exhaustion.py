@@ -137,7 +137,7 @@ def test_the_front_has_no_descriptor_for_another_connection(make_service):
     assert service.role_pids()["front"] == [front]
 
 
-@pytest.mark.parametrize("role", ["broker", "incubator", "zygote"])
+@pytest.mark.parametrize("role", ["broker", pytest.param("incubator", marks=pytest.mark.unsanitized), pytest.param("zygote", marks=pytest.mark.unsanitized)])
 def test_a_process_without_descriptors(make_service, role):
     """None, one, two, ... more than it has: every request is answered, and afterwards all is as it was."""
     service = make_service(pool=2, pool_max=2, concurrency=4, max_wait=3)
@@ -200,6 +200,7 @@ def group(monkeypatch):
         wait_for(lambda: remove(folder), 20, f"an empty {folder}: {list(folder.iterdir())}")
 
 
+@pytest.mark.unsanitized
 def test_fault_13_processes_that_do_not_die(make_service):
     """In a frozen group not even SIGKILL ends one: the run is answered, its place is not used, and is again when they are gone."""
     freezer = Path(f"/sys/fs/cgroup/freezer/hatchery-tests-{os.getpid()}")

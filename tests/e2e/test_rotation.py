@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 
@@ -200,3 +201,30 @@ def test_death_during_a_rotation(make_service, role):
     for _ in range(5):
         service.canary()
     settled(service)
+
+
+def test_one_that_grows_is_replaced(make_service, folder_outside_tmp):
+    """A module that it has preloaded holds a hundred megabytes that are not in memory yet; from outside they are put there, as a leak would."""
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder_outside_tmp / "venv"], check=True)
+    site = next((folder_outside_tmp / "venv" / "lib").glob("python3*")) / "site-packages"
+    (site / "grows.py").write_text("import mmap\nkept = mmap.mmap(-1, 100 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n")
+    service = make_service(pool=2, rotate_age=0, python=folder_outside_tmp / "venv/bin/python", preload="grows")
+    first = zygote(service)
+    time.sleep(2.5)  # it was looked at
+    start = next(int(line.split("-")[0], 16) for line in open(f"/proc/{first}/maps") if size_of(line) == 100 << 20)
+    with open(f"/proc/{first}/mem", "r+b", 0) as memory:
+        for mebibyte in range(64):
+            memory.seek(start + (mebibyte << 20))
+            memory.write(b"x" * (1 << 20))
+    wait_for(lambda: rotations(service), 20, "a rotation")
+    assert rotations(service)[0][1] == "memory"
+    settled(service)
+    assert zygote(service) != first
+    service.canary()
+    time.sleep(2.5)
+    assert len(rotations(service)) == 1, "the new one has not grown"
+
+
+def size_of(line):
+    start, end = (int(word, 16) for word in line.split()[0].split("-"))
+    return end - start

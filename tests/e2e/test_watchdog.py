@@ -88,6 +88,7 @@ def test_stopped_under_load(make_service, role):
     assert service.log_text().count(wanted[role]) == 1 and len(is_told(service)) <= 2, is_told(service)
 
 
+@pytest.mark.unsanitized
 def test_stopped_with_nobody_there(make_service):
     """A maker that owes nobody anything is replaced before anybody notices."""
     services = {role: make_service(pool=1) for role in ("incubator", "zygote")}
@@ -134,6 +135,7 @@ def test_the_watcher_stands_still(make_service, watcher):
     assert service.role_pids() == before and is_told(service) == []
 
 
+@pytest.mark.unsanitized
 def test_a_front_without_a_core_does_not_hang(make_service):
     """Everybody of the service on one core, of which others take everything: it is slow, and nothing of it is ended."""
     core = min(os.sched_getaffinity(0))

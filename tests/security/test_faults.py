@@ -4,6 +4,7 @@ user code never runs in what is not a whole sandbox."""
 import os
 import signal
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -193,6 +194,34 @@ def test_fault_16_a_half_of_all_its_processes_at_random(target):
     wait_for(lambda: {"zygote", "incubator", "front"} <= set(target.role_pids()), 20, "all its processes")
     target.canary()
     assert target.log_text().count("sandbox.quarantined") == 0
+
+
+def test_fault_17_all_that_are_ready_die_again_and_again(target):
+    """Under load. No run is given a dead sandbox: each is answered right, or, if it was killed itself, so."""
+    stop, ends = time.monotonic() + 4, []
+
+    def client():
+        with httpx.Client(timeout=60, trust_env=False) as connection:
+            while time.monotonic() < stop:
+                answer = connection.post(target.url + "/execute", json={"code": "print(6 * 7)", "timeout": 20})
+                said = answer.json()
+                ends.append((answer.status_code, said.get("status"), said.get("output")))
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(client) for _ in range(4)]
+        while time.monotonic() < stop:
+            for pid in target.sandboxes():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.05)
+        for one in clients:
+            one.result()
+    assert set(ends) <= {(200, "ok", "42\n"), (200, "signal", ""), (200, "signal", "42\n")}, Counter(ends)
+    assert ends.count((200, "ok", "42\n")) > 50, Counter(ends)
+    assert target.log_text().count("sandbox.quarantined") == 0
+    target.canary()
 
 
 def test_uid_is_never_shared_at_the_same_time(target):
