@@ -122,7 +122,7 @@ test-container: build
 
 .PHONY: test-system test-arm64 uninstall
 test-arm64: build
-	@tools/deps.sh arm64
+	@tools/deps.sh cross arm64
 	@tools/arm64.sh $(BUILD)
 	@VM_ARCH=arm64 tools/vm.sh build-arm64 "tests/vm/suite --short"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, analyze, coverage, vm, container, deb, arm64, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, analyze, coverage, vm, container, deb, cross, arm64, bench. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -101,8 +101,11 @@ for group in "$@"; do
         need_command lintian lintian
         need_command mmdebstrap mmdebstrap
         ;;
-    arm64)
+    cross)
         need_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+        need_command mmdebstrap mmdebstrap
+        ;;
+    arm64)
         need_command qemu-system-aarch64 qemu-system-arm
         need_command cpio cpio
         need_command mmdebstrap mmdebstrap

@@ -6,6 +6,7 @@
 #   VM_PART       instead of COMMAND: what tests/vm/suite runs (security, e2e:2/5, ...); it has a log of its own
 #   VM_SYSTEM     1: an ordinary server: systemd as process 1, Docker, AppArmor, and more memory; without COMMAND: tests/system/suite
 #   VM_FILES      files that go into the copy of the repository, too, by their base names
+#   VM_PACKAGES   packages that the machine has, too, separated by commas
 #   VM_ARCH       arm64: that processor, emulated, with the build folder of tools/arm64.sh; not with VM_SYSTEM
 #   VM_SUITE      the Debian suite whose kernel is booted: bookworm (6.1, the default), trixie (6.12)
 #   VM_RESULTS    where the JUnit file of the tests goes; empty when the machine did not come to its end
@@ -51,6 +52,7 @@ if [ -n "$system" ]; then
     memory=6144
     options="$options apparmor=1 security=apparmor systemd.unit=multi-user.target systemd.show_status=false"
 fi
+packages=$packages${VM_PACKAGES:+,$VM_PACKAGES}
 vm=$PWD/$build/vm
 kernel=$vm/vmlinuz-$suite${VM_ARCH:+-$VM_ARCH}
 modules=$vm/modules-$suite${VM_ARCH:+-$VM_ARCH}.cpio # for an engine: its file system, its network
