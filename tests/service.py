@@ -473,7 +473,8 @@ def role_of(pid):
             return role
     for role in ROLES:
         if role in text:
-            return role
+            arguments = text.split()
+            return "learned" if role == "zygote" and arguments[-1].isdigit() and arguments[-1] != "0" else role
     return None
 
 

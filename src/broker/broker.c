@@ -190,7 +190,7 @@ static uint64_t next_deadline(const struct broker *broker)
     uint64_t next = earliest(broker->client_retry_at, broker->watch_at);
     for (uint32_t i = 0; i < broker->environment_count; i++) {
         const struct environment *env = &broker->environments[i];
-        next = earliest(next, earliest(env->retry_at, earliest(env->fill_at, env->supply.look_at)));
+        next = earliest(next, earliest(env->retry_at, earliest(env->fill_at, earliest(supply_look_at(env), env->growth.look_at))));
         next = earliest(next, supply_rest_at(broker, env));
         if (env->warm && env->next.pid == 0 && env->old.pid == 0 && !broker->stopping)
             next = earliest(next, env->rotate_at);
@@ -312,6 +312,7 @@ static int plan_environments(struct broker *broker, struct error *err)
         *env = (struct environment){
             .config = &config->environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE,
             .zygote = MAKER_NONE, .next = MAKER_NONE, .old = MAKER_NONE, .inventory = -1};
+        sets_init(broker, env);
         env->slot_count = (uint32_t)slots_needed(config, env->config);
         for (uint32_t place = 0; place < env->slot_count; place++) {
             slots[place].environment = env;

@@ -55,7 +55,7 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
     }
     if (slot->ready_unsent && slot->state == SLOT_READY) {
         struct message_sandbox_ready ready = {
-            .head = head, .setup_ns = slot->setup_ns, .environment = slot->environment->index};
+            .head = head, .setup_ns = slot->setup_ns, .environment = slot->environment->index, .needs = slot->needs, .has = slot->has};
         const int fds[4] = {slot->job, slot->out, slot->err, slot->report};
         ready.head.type = MESSAGE_SANDBOX_READY;
         if (!send_one(broker, &ready, sizeof ready, fds, 4))
@@ -103,6 +103,22 @@ static bool flush_environment(struct broker *broker, struct environment *env)
     if (!send_one(broker, &state, sizeof state, &env->inventory, env->inventory >= 0))
         return false;
     env->state_unsent = false;
+    return true;
+}
+
+static bool flush_learned(struct broker *broker, struct environment *env)
+{
+    struct message_learned learned = {.head = {.type = MESSAGE_LEARNED, .slot = env->index}};
+    if (!env->growth.unsent)
+        return true;
+    for (uint32_t set = 1; set <= SETS_MAX; set++)
+        if (set_is_warm(env, set)) {
+            learned.modules[learned.count] = env->sets[set].has;
+            learned.bytes[learned.count++] = env->sets[set].bytes;
+        }
+    if (!send_one(broker, &learned, sizeof learned, NULL, 0))
+        return false;
+    env->growth.unsent = false;
     return true;
 }
 
@@ -157,7 +173,7 @@ void client_flush(struct broker *broker)
     if (broker->client_channel < 0 || !flush_keys(broker) || !flush_mode(broker) || !flush_stats(broker) || !flush_ping(broker))
         return;
     for (uint32_t i = 0; i < broker->environment_count; i++)
-        if (!flush_environment(broker, &broker->environments[i]))
+        if (!flush_environment(broker, &broker->environments[i]) || !flush_learned(broker, &broker->environments[i]))
             return;
     for (uint32_t i = 0; i < broker->slot_count; i++)
         if (!flush_slot(broker, &broker->slots[i]))
@@ -288,8 +304,10 @@ int client_start_front(struct broker *broker, struct error *err)
         client_stop(broker);
         return -1;
     }
-    for (uint32_t i = 0; i < broker->environment_count; i++)
+    for (uint32_t i = 0; i < broker->environment_count; i++) {
         broker->environments[i].state_unsent = broker->environments[i].python[0] != '\0';
+        broker->environments[i].growth.unsent = true;
+    }
     client_flush(broker);
     supply_fill_all(broker);
     return 0;

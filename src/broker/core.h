@@ -3,6 +3,7 @@
 
 #include "broker/cgroup.h"
 #include "broker/environment.h"
+#include "broker/learn.h"
 #include "common/clock.h"
 #include "common/channel.h"
 #include "common/config.h"
@@ -32,8 +33,10 @@ struct slot {
     uint64_t generation;
     struct cgroup cgroup;
     bool has_cgroup;
-    bool announced; /* the zygote knows the cgroup's files */
-    uint32_t zygote; /* serial number of the zygote that forked the program */
+    uint32_t announced; /* a bit for each of the environment's sets: its zygote knows the cgroup's files */
+    uint32_t set;       /* which of them the program is for, see struct set */
+    uint32_t zygote;    /* serial number, among the set's, of the zygote that forked the program */
+    uint32_t needs, has; /* of the set, when it was forked */
 
     pid_t init, program; /* children of ours; 0: none, or reaped. The init outlives a run that left nothing behind */
     int init_pidfd, program_pidfd;
@@ -69,7 +72,7 @@ struct slot {
     bool unwanted; /* the client was, or will be, told to drop it */
 };
 
-/* What supply.c knows of an environment's demand. */
+/* What supply.c knows of the demand for sandboxes of one set. */
 struct supply {
     uint64_t making_ns;      /* what making one takes, smoothed */
     uint64_t holds_bytes;    /* what a ready one holds, at the last look */
@@ -80,6 +83,44 @@ struct supply {
     uint32_t needed, needed_before; /* most runs of one moment, in this period and in the one before */
     uint64_t used_at;        /* when a run last came, or the environment became warm */
     uint64_t look_at;        /* when it is looked whether there are too many; 0: there are none above the least */
+};
+
+/* The zygotes of an environment: its own, SET_PLAIN, and up to SETS_MAX that have imported modules of the setting `learn` besides,
+ * because programs begin with them again and again. Sandboxes of all of them have the same slots, nests and limits. */
+enum { SET_PLAIN = 0, SETS_MAX = LEARNED_MAX };
+
+struct set {
+    struct supply supply;
+    /* The rest is empty for SET_PLAIN. */
+    uint32_t modules;    /* what it was asked for; 0: the place is free */
+    uint32_t needs, has; /* see struct message_zygote_warm */
+    struct maker zygote;
+    uint32_t serial;     /* of the zygote: of all that had this place none has the same */
+    uint64_t since;      /* when it became warm */
+    uint64_t used_at;    /* by the last run that wanted it */
+    uint64_t bytes;      /* what it held when it was warm */
+    uint64_t runs;       /* started in its sandboxes */
+    uint64_t rotate_at;  /* when another zygote takes its place; 0: there is no reason yet */
+    struct tally wanted;
+};
+
+/* What sets.c knows of an environment. */
+struct growth {
+    struct learn learn;
+    struct maker zygote;   /* that is warming; one at a time */
+    uint32_t modules;      /* what it imports */
+    uint32_t place;        /* of the set that it replaces; 0: of none */
+    uint64_t since;
+    struct maker ended[SETS_MAX]; /* killed, and not reaped yet */
+    uint32_t ended_set[SETS_MAX], ended_serial[SETS_MAX];
+    uint32_t learnable;    /* all modules of `learn`; 0: nothing is learned */
+    uint32_t blocked;      /* modules that cannot be learned, until the environment's zygote is replaced */
+    uint32_t there;        /* modules that its own zygote has */
+    uint64_t paid_at;      /* when all that were started are paid for */
+    uint64_t rest_until;   /* no other one is started before that */
+    uint32_t deaths;       /* of zygotes, in a row, that nobody had asked for */
+    uint64_t look_at;      /* when there may be something to do; 0: there is nothing */
+    bool unsent;           /* the client does not know yet which sets there are */
 };
 
 /* A Python that programs run with, see environment.h. It has slots of its own, so that no other one's runs can take them. */
@@ -112,7 +153,8 @@ struct environment {
     int inventory;              /* what the zygote found installed, for the client; never read here; -1 */
     bool state_unsent;          /* the client does not know yet whether it is warm */
 
-    struct supply supply;
+    struct set sets[1 + SETS_MAX];
+    struct growth growth;
     uint64_t fill_at;         /* when the pool is filled up again; 0: at the next occasion */
     uint32_t making_failures; /* in a row, up to a bound */
     uint64_t make_again_at;   /* after a failure */
@@ -181,9 +223,13 @@ void environment_end(struct environment *env);
 void environment_wake(struct broker *broker, struct environment *env); /* starts it if it is at rest */
 /* One of its processes is of no use any more: what its death would bring. */
 void environment_maker_hangs(struct broker *broker, struct environment *env, const struct maker *maker, const char *why);
+int maker_watch(struct broker *broker, const struct environment *env, const struct maker *maker); /* 0, or -1 with errno */
+void maker_output_readable(struct broker *broker, const struct environment *env, const struct maker *maker); /* logs it */
+/* A zygote has ended that still owed the answers about these slots: what it was making is lost. */
+void maker_forget_forks(struct broker *broker, struct environment *env, uint32_t set, uint32_t serial);
 /* The pidfd of a process that a maker says to have made. -1 with errno, ECHILD: it is no child of ours, or one that we know. */
 int maker_child(const struct broker *broker, pid_t pid);
-bool environment_owes(const struct environment *env, uint32_t serial); /* whether the zygote of that number owes an answer */
+bool environment_owes(const struct environment *env, uint32_t set, uint32_t serial); /* whether that zygote owes an answer */
 void environment_answered(struct environment *env); /* a zygote has given an answer that it owed */
 /* Ends children that a maker of the environment (NULL: any) made and could not tell us of before it died. */
 void reap_strangers(const struct broker *broker, const struct environment *env);
@@ -196,20 +242,50 @@ void rotation_zygote_holds(struct environment *env, uint64_t bytes, uint64_t now
 void rotation_failed(struct environment *env, uint64_t now);
 bool rotation_due(const struct environment *env, uint64_t now);
 
+/* sets.c: zygotes with learned modules */
+/* How many sandboxes of such zygotes may be ready or in the making, all together, and how many of these zygotes there may be. */
+static inline uint32_t learned_most(const struct environment *env)
+{
+    return env->config->pool_max > 1 ? (uint32_t)env->config->pool_max / 2 : 1;
+}
+void sets_init(const struct broker *broker, struct environment *env);
+static inline bool set_is_warm(const struct environment *env, uint32_t set)
+{
+    return set == SET_PLAIN ? env->warm : env->sets[set].modules != 0;
+}
+static inline uint32_t set_serial(const struct environment *env, uint32_t set)
+{
+    return set == SET_PLAIN ? env->zygote_serial : env->sets[set].serial;
+}
+/* The set that has most of what a program begins with, and nothing else; SET_PLAIN: none has any of it. */
+uint32_t sets_best(const struct environment *env, uint32_t modules);
+/* A run starts in the slot, of a program that begins with `modules`, which are the client's words. */
+void sets_run_started(struct broker *broker, const struct slot *slot, uint32_t modules, uint64_t now);
+void sets_run_faulted(struct environment *env, uint32_t set, uint64_t now);
+void sets_plain_is_warm(struct environment *env, uint32_t has); /* a zygote of the environment's own has begun */
+bool sets_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid); /* false: it is about none of theirs */
+bool sets_own(const struct environment *env, pid_t pid);
+void sets_broke(struct broker *broker, struct environment *env, uint32_t set, const char *why); /* its zygote does not work */
+bool sets_hang(struct broker *broker, struct environment *env, const struct maker *maker, const char *why); /* false: it is none of theirs */
+void sets_look(struct broker *broker, struct environment *env, uint64_t now); /* starts and ends what is due */
+void sets_end(struct environment *env); /* of all of them, at once */
+
 /* supply.c: how many sandboxes stand ready */
 void supply_fill(struct broker *broker, struct environment *env); /* makes sandboxes until there are enough */
 void supply_fill_all(struct broker *broker);
 void supply_run_waits(struct broker *broker, struct environment *env, uint32_t waiting);
-void supply_run_started(struct broker *broker, struct environment *env, uint64_t now);
+void supply_run_started(struct broker *broker, const struct slot *slot, uint32_t best /* the set that the run wanted */, uint64_t now);
 void supply_run_ended(struct environment *env, uint64_t now);
 void supply_became_ready(struct broker *broker, struct slot *slot);
+void supply_drop(struct environment *env, uint32_t set); /* what stands ready of it */
+uint64_t supply_look_at(const struct environment *env); /* when supply_look() has something to do; 0: never */
 void supply_look(struct broker *broker, struct environment *env, uint64_t now);
 void supply_retire(struct broker *broker); /* drops all but one of each */
 uint64_t supply_rest_at(const struct broker *broker, const struct environment *env); /* when it may be put to rest; 0: never */
 bool supply_is_idle(const struct environment *env); /* nothing of it runs, is ready or is being made */
 
 /* slot_make.c */
-void slot_make(struct broker *broker, struct slot *slot);
+void slot_make(struct broker *broker, struct slot *slot, uint32_t set);
 void slot_make_hurry(struct slot *slot); /* it need not give way any more */
 void slot_nest_made(struct broker *broker, struct environment *env, const struct message *message);
 void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message);

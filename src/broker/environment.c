@@ -166,6 +166,7 @@ struct launcher {
     const struct environment_plan *plan;
     int incubator_channel, zygote_channel;
     int output;  /* write end, see environment.h */
+    uint32_t modules; /* set of those of `learn` that the zygote imports */
     int control; /* stream socket to the broker: a byte when the ids can be mapped, a byte back when they are, then the
                     incubator's pid, or a struct error */
 };
@@ -216,12 +217,13 @@ static char *const program_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
 static _Noreturn void exec_zygote(const struct launcher *launcher)
 {
     const struct config_environment *config = launcher->plan->config;
-    char settings[160];
+    char settings[160], modules[16];
     snprintf(settings, sizeof settings, "%d %lld %lld %lld %lld %u %d", PROGRAM_UID, (long long)config->limit_open_files,
              (long long)config->limit_processes, (long long)config->limit_workspace, (long long)config->limit_files,
              launcher->plan->landlock_min, FD_SECCOMP);
+    snprintf(modules, sizeof modules, "%u", launcher->modules);
     keep_fds(launcher->zygote_channel, launcher->plan->seccomp, launcher->output);
-    char *argv[] = {launcher->plan->interpreter, "-c", (char *)boot_source, "3", settings, config->preload, NULL};
+    char *argv[] = {launcher->plan->interpreter, "-c", (char *)boot_source, "3", settings, config->preload, config->learn, modules, NULL};
     execve(launcher->plan->interpreter, argv, program_environment);
     fprintf(stderr, "hatchery: cannot exec %s: %s\n", launcher->plan->interpreter, strerror(errno));
     _exit(121);
@@ -370,7 +372,8 @@ int environment_start(struct maker *incubator, struct maker *zygote, const struc
 
     pid_t pid = fork();
     if (pid == 0) {
-        struct launcher launcher = {plan, incubator_pair[1], zygote_pair[1], output[1], control[1]};
+        struct launcher launcher = {
+            .plan = plan, .incubator_channel = incubator_pair[1], .zygote_channel = zygote_pair[1], .output = output[1], .control = control[1]};
         launcher_main(&launcher);
     }
     close(incubator_pair[1]);
@@ -410,7 +413,7 @@ static _Noreturn void follow_incubator(struct launcher *launcher, int incubator)
 }
 
 int environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan,
-                             struct error *err)
+                             uint32_t modules, struct error *err)
 {
     int channel[2], output[2];
     *zygote = MAKER_NONE;
@@ -425,7 +428,7 @@ int environment_start_zygote(struct maker *zygote, const struct maker *incubator
     pid_t pid = fork();
     if (pid == 0) {
         struct launcher launcher = {
-            .plan = plan, .incubator_channel = -1, .zygote_channel = channel[1], .output = output[1], .control = -1};
+            .plan = plan, .incubator_channel = -1, .zygote_channel = channel[1], .output = output[1], .modules = modules, .control = -1};
         follow_incubator(&launcher, incubator->pidfd);
     }
     int r = pid > 0 ? 0 : error_set(err, errno, "environment: cannot fork");

@@ -57,9 +57,10 @@ void environment_plan_free(struct environment_plan *plan);
  * by its first message. The launcher, for which the broker waits, may take `seconds`. */
 int environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, unsigned seconds, struct error *err);
 
-/* Starts another zygote beside the one that runs, in the incubator's user namespace and tree. 0; or -1 with `err`. */
+/* Starts another zygote beside the one that runs, in the incubator's user namespace and tree, with a set of the modules of `learn`,
+ * or with 0, as the first one is. 0; or -1 with `err`. */
 int environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan,
-                             struct error *err);
+                             uint32_t modules, struct error *err);
 
 /* Kills and reaps it and closes its descriptors. Sandboxes that it made live on: they are the broker's. */
 void maker_stop(struct maker *maker);

@@ -29,6 +29,8 @@ static bool is_ours(const struct broker *broker, pid_t pid)
         const struct environment *env = &broker->environments[i];
         if (env->incubator.pid == pid || env->zygote.pid == pid || env->next.pid == pid || env->old.pid == pid)
             return true;
+        if (sets_own(env, pid))
+            return true;
     }
     for (uint32_t i = 0; i < broker->slot_count; i++)
         if (broker->slots[i].init == pid || broker->slots[i].program == pid || broker->slots[i].ended == pid ||
@@ -77,7 +79,7 @@ void reap_strangers(const struct broker *broker, const struct environment *env)
 
 /* --- start and end --------------------------------------------------------------------------------------------------- */
 
-static int watch(struct broker *broker, const struct environment *env, const struct maker *maker)
+int maker_watch(struct broker *broker, const struct environment *env, const struct maker *maker)
 {
     if (broker_watch_maker(broker, maker->channel, WATCH_MAKER, env, maker->pid) != 0 ||
         broker_watch_maker(broker, maker->pidfd, WATCH_MAKER_PID, env, maker->pid) != 0)
@@ -94,7 +96,7 @@ int environment_begin(struct broker *broker, struct environment *env, struct err
         reap_strangers(broker, env); /* an incubator of which its launcher could not tell */
         return -1;
     }
-    if (watch(broker, env, &env->incubator) == 0 && watch(broker, env, &env->zygote) == 0)
+    if (maker_watch(broker, env, &env->incubator) == 0 && maker_watch(broker, env, &env->zygote) == 0)
         return 0;
     error_set(err, errno, "epoll_ctl");
     environment_end(env);
@@ -105,6 +107,7 @@ void environment_end(struct environment *env)
 {
     env->warm = false;
     env->rotate_at = 0;
+    sets_end(env);
     maker_stop(&env->next);
     maker_stop(&env->old);
     maker_stop(&env->zygote);
@@ -135,7 +138,7 @@ void environment_wake(struct broker *broker, struct environment *env)
 }
 
 /* What an interpreter prints while it starts: a traceback that tells why it cannot, a module's warning. */
-static void output_readable(struct broker *broker, const struct environment *env, const struct maker *maker)
+void maker_output_readable(struct broker *broker, const struct environment *env, const struct maker *maker)
 {
     char text[OUTPUT_LINE_MAX];
     ssize_t n;
@@ -155,7 +158,7 @@ void environment_lose(struct broker *broker, struct environment *env, const char
 {
     if (env->zygote.pid == 0)
         return;
-    output_readable(broker, env, &env->zygote); /* its last words */
+    maker_output_readable(broker, env, &env->zygote); /* its last words */
     environment_end(env);
     slots_forget_makers(broker, env);
     reap_strangers(broker, env);
@@ -185,8 +188,8 @@ static void rotation_begin(struct broker *broker, struct environment *env, uint6
 {
     struct error err;
     env->next_since = now;
-    if (environment_start_zygote(&env->next, &env->incubator, &env->plan, &err) == 0) {
-        if (watch(broker, env, &env->next) == 0)
+    if (environment_start_zygote(&env->next, &env->incubator, &env->plan, 0, &err) == 0) {
+        if (maker_watch(broker, env, &env->next) == 0)
             return;
         error_set(&err, errno, "epoll_ctl");
         maker_stop(&env->next);
@@ -198,16 +201,16 @@ static void rotation_begin(struct broker *broker, struct environment *env, uint6
 /* The new zygote did not become warm: the old one goes on. */
 static void rotation_abort(struct broker *broker, struct environment *env, const char *why)
 {
-    output_readable(broker, env, &env->next);
+    maker_output_readable(broker, env, &env->next);
     log_event(LOG_WARN, "environment.not_rotated", LOG_S("environment", env->config->name), LOG_S("error", why));
     maker_stop(&env->next);
     rotation_failed(env, now_ns());
 }
 
-bool environment_owes(const struct environment *env, uint32_t serial)
+bool environment_owes(const struct environment *env, uint32_t set, uint32_t serial)
 {
     for (uint32_t i = 0; i < env->slot_count; i++)
-        if (env->slots[i].fork_pending && env->slots[i].zygote == serial)
+        if (env->slots[i].fork_pending && env->slots[i].set == set && env->slots[i].zygote == serial)
             return true;
     return false;
 }
@@ -215,7 +218,7 @@ bool environment_owes(const struct environment *env, uint32_t serial)
 /* Killed only: it is reaped when its pidfd tells, so that nobody waits for the kernel to free its memory. */
 void environment_answered(struct environment *env)
 {
-    if (env->old.pid != 0 && !environment_owes(env, env->zygote_serial - 1))
+    if (env->old.pid != 0 && !environment_owes(env, SET_PLAIN, env->zygote_serial - 1))
         syscall(SYS_pidfd_send_signal, env->old.pidfd, SIGKILL, NULL, 0);
 }
 
@@ -230,19 +233,17 @@ static void rotation_finish(struct broker *broker, struct environment *env)
     env->warm_up_ns = now - env->next_since;
     env->zygote_serial++;
     for (uint32_t i = 0; i < env->slot_count; i++)
-        env->slots[i].announced = false;
+        env->slots[i].announced &= ~(1U << SET_PLAIN);
     rotation_took_over(env, now);
     environment_answered(env);
 }
 
-/* The old zygote has ended. When that was too early, the sandboxes that it was making are lost; nothing else. */
-static void old_ended(struct broker *broker, struct environment *env)
+void maker_forget_forks(struct broker *broker, struct environment *env, uint32_t set, uint32_t serial)
 {
-    maker_stop(&env->old);
     bool lost = false;
     for (uint32_t i = 0; i < env->slot_count; i++) {
         struct slot *slot = &env->slots[i];
-        if (!slot->fork_pending || slot->zygote != env->zygote_serial - 1)
+        if (!slot->fork_pending || slot->set != set || slot->zygote != serial)
             continue;
         slot->fork_pending = false;
         lost = true;
@@ -253,6 +254,13 @@ static void old_ended(struct broker *broker, struct environment *env)
     }
     if (lost)
         reap_strangers(broker, env);
+}
+
+/* The old zygote has ended. When that was too early, the sandboxes that it was making are lost; nothing else. */
+static void old_ended(struct broker *broker, struct environment *env)
+{
+    maker_stop(&env->old);
+    maker_forget_forks(broker, env, SET_PLAIN, env->zygote_serial - 1);
 }
 
 /* --- what they say --------------------------------------------------------------------------------------------------- */
@@ -281,7 +289,8 @@ static void zygote_warm(struct broker *broker, struct environment *env, const st
                   LOG_T("took", (double)env->warm_up_ns / 1e9));
     }
     env->warm = true;
-    env->supply.used_at = now;
+    env->sets[SET_PLAIN].supply.used_at = now;
+    sets_plain_is_warm(env, warm->has);
     memcpy(env->python, warm->version, sizeof env->python);
     if (message->fd_count == 1) {
         if (env->inventory >= 0)
@@ -352,6 +361,8 @@ static void maker_ended(struct broker *broker, struct environment *env, struct m
 
 void environment_maker_hangs(struct broker *broker, struct environment *env, const struct maker *maker, const char *why)
 {
+    if (sets_hang(broker, env, maker, why))
+        return;
     if (maker == &env->old) /* what it still owes is told to be lost when it has ended */
         syscall(SYS_pidfd_send_signal, maker->pidfd, SIGKILL, NULL, 0);
     else
@@ -360,6 +371,8 @@ void environment_maker_hangs(struct broker *broker, struct environment *env, con
 
 void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid)
 {
+    if (sets_event(broker, env, what, pid))
+        return;
     struct maker *const makers[] = {&env->incubator, &env->zygote, &env->next, &env->old};
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
         if (makers[i]->pid != pid)
@@ -369,7 +382,7 @@ void environment_event(struct broker *broker, struct environment *env, enum watc
         else if (what == WATCH_MAKER_PID)
             maker_ended(broker, env, makers[i]);
         else
-            output_readable(broker, env, makers[i]);
+            maker_output_readable(broker, env, makers[i]);
         return;
     }
 }
@@ -381,14 +394,17 @@ void environment_deadline(struct broker *broker, struct environment *env, uint64
         env->fill_at = 0;
         supply_fill(broker, env);
     }
-    if (env->supply.look_at != 0 && env->supply.look_at <= now)
+    const uint64_t look_at = supply_look_at(env);
+    if (look_at != 0 && look_at <= now)
         supply_look(broker, env, now);
+    if (env->growth.look_at != 0 && env->growth.look_at <= now)
+        sets_look(broker, env, now);
     const uint64_t rest_at = supply_rest_at(broker, env);
     if (rest_at != 0 && rest_at <= now) {
         if (supply_is_idle(env))
             environment_rest(broker, env);
         else
-            env->supply.used_at = now;
+            env->sets[SET_PLAIN].supply.used_at = now;
     }
     if (rotation_due(env, now) && !broker->stopping)
         rotation_begin(broker, env, now);

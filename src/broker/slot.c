@@ -165,8 +165,7 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     slot->deadline = slot->started_at + slot->timeout_ns;
     if (slot->cpu_time_ns > 0)
         slot_deadline(broker, slot, now);
-    supply_run_started(broker, slot->environment, now);
-    rotation_run_started(slot->environment, now);
+    sets_run_started(broker, slot, start->modules, now);
 }
 
 /* Asks the program where it is. The moment is its own to tell; what it does with it changes nothing. */
@@ -292,6 +291,9 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         collector_kill(slot);
     } else if ((slot->state == SLOT_NESTING || slot->state == SLOT_FORKING) && slot->background) {
         slot_make_hurry(slot);
+    } else if (slot->state == SLOT_FORKING && slot->program == 0 && slot->set != SET_PLAIN) {
+        sets_broke(broker, slot->environment, slot->set, "it did not fork in time");
+        slot_abandon(broker, slot);
     } else if (slot->state == SLOT_NESTING || (slot->state == SLOT_FORKING && slot->program == 0)) {
         environment_lose(broker, slot->environment, "it did not make a sandbox in time");
     } else if (slot->state == SLOT_FORKING) {
@@ -374,7 +376,7 @@ static void judge(struct broker *broker, struct slot *slot)
     if (usage.memory_refused > slot->before.memory_refused && v->outcome != RUN_MEMORY_LIMIT)
         v->limits_hit |= LIMIT_HIT_MEMORY;
     if (v->outcome == RUN_SIGNALED && is_memory_fault(v->signal))
-        rotation_run_faulted(slot->environment, slot->ended_at);
+        sets_run_faulted(slot->environment, slot->set, slot->ended_at);
     slot->started = false;
     slot->verdict_unsent = true;
     client_flush(broker);
@@ -518,7 +520,8 @@ void slots_forget_makers(struct broker *broker, struct environment *env)
     for (uint32_t i = 0; i < env->slot_count; i++) {
         struct slot *slot = &env->slots[i];
         const bool nest_kept = !slot->nest_spent;
-        slot->announced = slot->nest_pending = slot->fork_pending = false;
+        slot->announced = 0;
+        slot->nest_pending = slot->fork_pending = false;
         slot->nest_spent = true; /* nobody can enter it any more */
         if (slot->state == SLOT_FREE) {
             process_end(&slot->init, &slot->init_pidfd);

@@ -33,13 +33,21 @@ static struct message_head head_for_maker(const struct slot *slot, enum message_
     return (struct message_head){.type = type, .slot = slot->place, .generation = slot->generation};
 }
 
+static int zygote_channel(const struct slot *slot)
+{
+    const struct environment *env = slot->environment;
+    return slot->set == SET_PLAIN ? env->zygote.channel : env->sets[slot->set].zygote.channel;
+}
+
 static int announce(struct slot *slot)
 {
+    if ((slot->announced >> slot->set & 1) != 0)
+        return 0;
     struct message_slot_add add = {.head = head_for_maker(slot, MESSAGE_SLOT_ADD),
                                    .procs_count = (uint32_t)slot->cgroup.procs_count};
-    if (channel_send(slot->environment->zygote.channel, &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
+    if (channel_send(zygote_channel(slot), &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
         return -1;
-    slot->announced = true;
+    slot->announced |= 1U << slot->set;
     return 0;
 }
 
@@ -54,7 +62,7 @@ static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error
     if (cgroup_create(&broker->cgroups, slot->index, &limits, &slot->cgroup, err) != 0)
         return -1;
     slot->has_cgroup = true;
-    slot->announced = false;
+    slot->announced = 0;
     if (slot->cgroup.oom_event >= 0 && broker_watch(broker, slot->cgroup.oom_event, EPOLLIN, WATCH_SLOT_OOM, slot) != 0)
         return error_set(err, errno, "epoll_ctl");
     return 0;
@@ -67,6 +75,10 @@ void slot_make_failed(struct broker *broker, struct slot *slot, int error, const
     log_event(LOG_ERROR, "sandbox.failed", LOG_I("slot", slot->index), LOG_S("step", what),
               LOG_S("error", strerror(error)));
     struct environment *env = slot->environment;
+    if (slot->set != SET_PLAIN && slot->state == SLOT_FORKING) { /* the environment's own zygote may work nevertheless */
+        sets_broke(broker, env, slot->set, what);
+        return;
+    }
     if (!env->served_once) {
         struct error err;
         error_set(&err, error, "sandbox: the step \"%s\" failed; `hatchery doctor` tells what this machine lacks", what);
@@ -124,16 +136,20 @@ static void fork_program(struct broker *broker, struct slot *slot)
     int theirs[3] = {-1, -1, -1};
     struct message_program_fork fork_program = {.head = head_for_maker(slot, MESSAGE_PROGRAM_FORK)};
     bool sent = false;
+    if (!set_is_warm(slot->environment, slot->set)) /* it was when the nest was asked for */
+        slot->set = SET_PLAIN;
     if (make_pipes(slot, theirs) == 0 && broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
         const int fds[5] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2], slot->report};
-        sent = (slot->announced || announce(slot) == 0) && /* the zygote may be another one than it was */
-               channel_send(slot->environment->zygote.channel, &fork_program, sizeof fork_program, fds, 5) == 0;
+        sent = announce(slot) == 0 && /* the zygote may be another one than it was */
+               channel_send(zygote_channel(slot), &fork_program, sizeof fork_program, fds, 5) == 0;
     }
     int error = errno;
     for (int i = 0; i < 3; i++)
         close_fd(&theirs[i]);
     slot->state = SLOT_FORKING;
-    slot->zygote = slot->environment->zygote_serial;
+    slot->zygote = set_serial(slot->environment, slot->set);
+    slot->needs = slot->environment->sets[slot->set].needs;
+    slot->has = slot->environment->sets[slot->set].has;
     slot->fork_pending = sent;
     if (!sent) {
         slot_make_failed(broker, slot, error, "descriptors of a sandbox");
@@ -141,9 +157,10 @@ static void fork_program(struct broker *broker, struct slot *slot)
     }
 }
 
-void slot_make(struct broker *broker, struct slot *slot)
+void slot_make(struct broker *broker, struct slot *slot, uint32_t set)
 {
     struct error err;
+    slot->set = set;
     slot->generation = ++broker->generation;
     slot->program_over = slot->started = slot->nest_pending = slot->fork_pending = slot->unwanted = slot->collecting = slot->last_words = false;
     slot->kill_reason = slot->oom_checks = 0;
@@ -161,7 +178,7 @@ void slot_make(struct broker *broker, struct slot *slot)
     }
     slot->background = true;
     cgroup_background(&slot->cgroup, true);
-    if (!slot->announced && announce(slot) != 0) {
+    if (set == SET_PLAIN && announce(slot) != 0) {
         environment_lose(broker, slot->environment, "its channel broke");
         return;
     }

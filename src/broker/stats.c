@@ -31,6 +31,8 @@ void broker_stats(const struct broker *broker, struct message_stats *stats)
     for (uint32_t i = 0; i < broker->environment_count; i++) {
         stats->resident_bytes[ROLE_INCUBATOR] += resident_bytes(broker->environments[i].incubator.pid);
         stats->resident_bytes[ROLE_ZYGOTE] += resident_bytes(broker->environments[i].zygote.pid);
+        for (uint32_t set = 1; set <= SETS_MAX; set++)
+            stats->resident_bytes[ROLE_ZYGOTE] += resident_bytes(broker->environments[i].sets[set].zygote.pid);
     }
     for (uint32_t i = 0; i < broker->slot_count; i++)
         stats->quarantined += broker->slots[i].state == SLOT_QUARANTINED;

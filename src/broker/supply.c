@@ -3,7 +3,8 @@
  * A ready sandbox serves a run that comes while another is being made. So what has to be ready is as many as runs come in
  * the time that making one takes, a "moment": the most of any moment lately, at least `pool` and at most `pool-max`. That
  * covers a steady stream, whose moments are alike, and bursts, whose next one may be as large as the last. What nobody has
- * needed for `pool-idle` is dropped. */
+ * needed for `pool-idle` is dropped. Of a set with learned modules it is one more, because a run that finds none ready pays for
+ * the imports; and all of them together take no more than half of the places that the plain ones can have. */
 #include "broker/core.h"
 
 #include <sched.h>
@@ -32,35 +33,50 @@ static struct slot *free_slot(struct environment *env)
 /* Ready, and not to be dropped soon. */
 static bool is_fresh(const struct environment *env, const struct slot *slot)
 {
-    return slot->state == SLOT_READY && slot->zygote == env->zygote_serial && !slot->unwanted;
+    return slot->state == SLOT_READY && slot->zygote == set_serial(env, slot->set) && !slot->unwanted;
 }
 
-static uint32_t count_fresh(const struct environment *env)
+static uint32_t count_fresh(const struct environment *env, uint32_t set)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < env->slot_count; i++)
-        count += is_fresh(env, &env->slots[i]);
+        count += env->slots[i].set == set && is_fresh(env, &env->slots[i]);
+    return count;
+}
+
+static uint32_t count_making(const struct environment *env, uint32_t set)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < env->slot_count; i++)
+        count += env->slots[i].set == set && (env->slots[i].state == SLOT_NESTING || env->slots[i].state == SLOT_FORKING);
     return count;
 }
 
 /* --- how many -------------------------------------------------------------------------------------------------------- */
 
-static uint64_t holds(const struct environment *env)
+static uint64_t holds(const struct supply *supply)
 {
-    return env->supply.holds_bytes > 0 ? env->supply.holds_bytes : HOLDS_GUESS;
+    return supply->holds_bytes > 0 ? supply->holds_bytes : HOLDS_GUESS;
 }
 
-/* How many above the least the memory allows, as long as the other environments' stay what they are. */
-static uint64_t allowed_above(const struct broker *broker, const struct environment *env)
+/* What stands ready of a set however little is asked for. */
+static uint64_t least_of(const struct environment *env, uint32_t set)
+{
+    return set == SET_PLAIN ? (uint64_t)env->config->pool : 0;
+}
+
+/* How many above the least the memory allows, as long as there are as many of all others as there are. */
+static uint64_t allowed_above(const struct broker *broker, const struct environment *env, uint32_t set)
 {
     uint64_t left = (uint64_t)broker->config->pool_memory;
-    for (uint32_t i = 0; i < broker->environment_count; i++) {
-        const struct environment *other = &broker->environments[i];
-        const uint32_t ready = other != env ? count_fresh(other) : 0;
-        const uint64_t above = ready > other->config->pool ? ready - (uint64_t)other->config->pool : 0;
-        left -= above * holds(other) < left ? above * holds(other) : left;
-    }
-    return left / holds(env);
+    for (uint32_t i = 0; i < broker->environment_count; i++)
+        for (uint32_t s = SET_PLAIN; s <= SETS_MAX; s++) {
+            const struct environment *other = &broker->environments[i];
+            const uint64_t ready = (other != env || s != set) && set_is_warm(other, s) ? count_fresh(other, s) : 0;
+            const uint64_t above = ready > least_of(other, s) ? ready - least_of(other, s) : 0, each = holds(&other->sets[s].supply);
+            left -= above * each < left ? above * each : left;
+        }
+    return left / holds(&env->sets[set].supply);
 }
 
 static void new_period(const struct broker *broker, struct supply *supply, uint64_t now)
@@ -73,9 +89,22 @@ static void new_period(const struct broker *broker, struct supply *supply, uint6
     supply->period_since = now;
 }
 
-static uint64_t wanted(const struct broker *broker, struct environment *env, uint64_t now)
+static uint64_t wanted_learned(const struct broker *broker, struct environment *env, uint32_t set, uint64_t now)
 {
-    struct supply *supply = &env->supply;
+    struct supply *supply = &env->sets[set].supply;
+    const uint64_t least = env->config->pool > 0; /* where it may have none, the environment may rest */
+    new_period(broker, supply, now);
+    uint64_t count = supply->needed > supply->needed_before ? supply->needed : supply->needed_before;
+    count = count > 0 ? count + 1 : least;
+    const uint64_t most = allowed_above(broker, env, set);
+    return broker->retiring || broker->stopping ? 0 : count < most ? count : most;
+}
+
+static uint64_t wanted(const struct broker *broker, struct environment *env, uint32_t set, uint64_t now)
+{
+    if (set != SET_PLAIN)
+        return wanted_learned(broker, env, set, now);
+    struct supply *supply = &env->sets[SET_PLAIN].supply;
     const bool one = (env->config->pool == 0 && !env->served_once) /* that it can is shown once */ || (env->config->pool > 0 && (broker->retiring || broker->stopping));
     const uint64_t least = one ? 1 : (uint64_t)env->config->pool;
     new_period(broker, supply, now);
@@ -84,14 +113,13 @@ static uint64_t wanted(const struct broker *broker, struct environment *env, uin
         count = (uint64_t)env->config->pool_max;
     if (count <= least)
         return least;
-    const uint64_t most = least + allowed_above(broker, env);
+    const uint64_t most = least + allowed_above(broker, env, SET_PLAIN);
     return count < most ? count : most;
 }
 
 /* One more run has come. */
-static void note_need(struct environment *env, uint64_t now)
+static void note_need(struct supply *supply, uint64_t now)
 {
-    struct supply *supply = &env->supply;
     const uint64_t moment = supply->making_ns < MOMENT_MIN_NS ? MOMENT_MIN_NS : supply->making_ns;
     if (now - supply->moment_since > (moment < MOMENT_MAX_NS ? moment : MOMENT_MAX_NS)) {
         supply->moment_since = now;
@@ -106,21 +134,43 @@ static void note_need(struct environment *env, uint64_t now)
 
 /* While nobody waits, one core is left to what runs. Where there are keys, the program of one key that starts at once in the
  * sandbox kept for it shares the cores with all that is being made for another key's crowd: then no more than keeps them busy. */
-static uint32_t making_at_a_time(const struct broker *broker, const struct environment *env, uint32_t ready)
+static uint32_t making_at_a_time(const struct broker *broker, const struct supply *supply, uint32_t ready)
 {
     static uint32_t cores;
     if (cores == 0) {
         cpu_set_t set;
         cores = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
     }
-    const bool wanted_now = ready == 0 || env->supply.waiting > 0, keys = broker->config->keys_file[0] != '\0';
+    const bool wanted_now = ready == 0 || supply->waiting > 0, keys = broker->config->keys_file[0] != '\0';
     const uint32_t count = !wanted_now ? (cores > 2 ? cores - 1 : 1) : keys ? cores + 1 : MAKING_MAX;
     return count < MAKING_MAX ? count : MAKING_MAX;
 }
 
+static void fill(struct broker *broker, struct environment *env, uint32_t set, uint64_t now)
+{
+    const struct supply *supply = &env->sets[set].supply;
+    uint64_t enough = wanted(broker, env, set, now) + supply->waiting;
+    uint32_t ready = count_fresh(env, set), making = count_making(env, set), all = 0, learned = 0;
+    for (uint32_t s = SET_PLAIN; s <= SETS_MAX; s++) {
+        all += count_making(env, s);
+        if (s != SET_PLAIN && s != set && set_is_warm(env, s)) { /* one is kept for each */
+            const uint32_t others = count_making(env, s) + count_fresh(env, s);
+            learned += others > 0 ? others : 1;
+        }
+    }
+    if (set != SET_PLAIN && enough + learned > learned_most(env))
+        enough = learned < learned_most(env) ? learned_most(env) - learned : 0;
+    struct slot *slot;
+    while (ready + making < enough && all < making_at_a_time(broker, supply, ready) && set_is_warm(env, set) && !broker->failed &&
+           (slot = free_slot(env)) != NULL) {
+        slot_make(broker, slot, set);
+        making++;
+        all++;
+    }
+}
+
 void supply_fill(struct broker *broker, struct environment *env)
 {
-    uint32_t making = 0;
     if (!env->warm || broker->failed || broker->client_channel < 0)
         return;
     const uint64_t now = now_ns();
@@ -129,15 +179,9 @@ void supply_fill(struct broker *broker, struct environment *env)
         return;
     }
     slots_reclaim(env);
-    for (uint32_t i = 0; i < env->slot_count; i++)
-        making += env->slots[i].state == SLOT_NESTING || env->slots[i].state == SLOT_FORKING;
-    const uint64_t enough = wanted(broker, env, now) + env->supply.waiting;
-    const uint32_t ready = count_fresh(env);
-    struct slot *slot;
-    while (ready + making < enough && making < making_at_a_time(broker, env, ready) && env->warm && !broker->failed && (slot = free_slot(env)) != NULL) {
-        slot_make(broker, slot);
-        making++;
-    }
+    for (uint32_t set = SET_PLAIN; set <= SETS_MAX && env->warm; set++)
+        if (set_is_warm(env, set))
+            fill(broker, env, set, now);
 }
 
 void supply_fill_all(struct broker *broker)
@@ -151,13 +195,13 @@ void supply_run_waits(struct broker *broker, struct environment *env, uint32_t w
 {
     const uint32_t most = (uint32_t)broker->config->concurrency;
     const uint64_t now = now_ns();
-    struct supply *supply = &env->supply;
+    struct supply *supply = &env->sets[SET_PLAIN].supply;
     supply->used_at = now;
     if (waiting == 0 && supply->waiting == 0)
         supply->waiting = 1;
     for (uint32_t i = 0; i < waiting && supply->waiting < most; i++) {
         supply->waiting++;
-        note_need(env, now);
+        note_need(supply, now);
     }
     environment_wake(broker, env);
     supply_fill(broker, env);
@@ -166,14 +210,18 @@ void supply_run_waits(struct broker *broker, struct environment *env, uint32_t w
 /* Most runs are over within a millisecond, and so are their answers: making the next sandbox and clearing away the last one
  * meanwhile would only take the core from them. Both wait a moment, and then come for several runs at once. Whoever finds no
  * sandbox ready does not wait for it: supply_run_waits(). */
-void supply_run_started(struct broker *broker, struct environment *env, uint64_t now)
+void supply_run_started(struct broker *broker, const struct slot *slot, uint32_t best, uint64_t now)
 {
-    env->supply.used_at = now;
-    if (env->supply.waiting > 0)
-        env->supply.waiting--; /* it was noted when it began to wait */
-    else
-        note_need(env, now);
-    if (env->supply.waiting > 0)
+    struct environment *env = slot->environment;
+    struct supply *plain = &env->sets[SET_PLAIN].supply;
+    plain->used_at = now;
+    if (best != SET_PLAIN)
+        note_need(&env->sets[best].supply, now);
+    if (plain->waiting > 0)
+        plain->waiting--; /* it was noted when it began to wait */
+    else if (slot->set == SET_PLAIN)
+        note_need(plain, now);
+    if (plain->waiting > 0)
         supply_fill(broker, env);
     else if (env->fill_at == 0)
         env->fill_at = now + FILL_DELAY_NS;
@@ -186,11 +234,11 @@ void supply_run_ended(struct environment *env, uint64_t now)
 }
 
 /* What an earlier zygote has forked is used as long as it is all there is: one is dropped for each new one. */
-static void drop_stale(struct environment *env)
+static void drop_stale(struct environment *env, uint32_t set)
 {
     for (uint32_t i = 0; i < env->slot_count; i++) {
         struct slot *slot = &env->slots[i];
-        if (slot->state == SLOT_READY && slot->zygote != env->zygote_serial && !slot->unwanted) {
+        if (slot->state == SLOT_READY && slot->set == set && slot->zygote != set_serial(env, set) && !slot->unwanted) {
             slot_unwanted(slot);
             return;
         }
@@ -198,54 +246,82 @@ static void drop_stale(struct environment *env)
 }
 
 /* More are ready than have to be: in a while it is looked whether they are needed. */
-static void look_later(const struct broker *broker, struct environment *env, uint64_t now)
+static void look_later(const struct broker *broker, struct supply *supply, uint64_t now)
 {
-    if (env->supply.look_at == 0)
-        env->supply.look_at = now + (uint64_t)(broker->config->pool_idle * 1e9 / 4);
+    if (supply->look_at == 0)
+        supply->look_at = now + (uint64_t)(broker->config->pool_idle * 1e9 / 4);
 }
 
 void supply_became_ready(struct broker *broker, struct slot *slot)
 {
     struct environment *env = slot->environment;
-    struct supply *supply = &env->supply;
-    if (count_fresh(env) > (uint64_t)env->config->pool)
-        look_later(broker, env, slot->ready_at);
+    struct supply *supply = &env->sets[slot->set].supply;
+    if (count_fresh(env, slot->set) > least_of(env, slot->set))
+        look_later(broker, supply, slot->ready_at);
     supply->making_ns = supply->making_ns == 0 ? slot->setup_ns : supply->making_ns - supply->making_ns / SMOOTHING + slot->setup_ns / SMOOTHING;
-    drop_stale(env);
+    drop_stale(env, slot->set);
     supply_fill(broker, env); /* as many as can be made at a time may not have been enough */
 }
 
 /* --- dropping -------------------------------------------------------------------------------------------------------- */
 
-void supply_look(struct broker *broker, struct environment *env, uint64_t now)
+static void look(struct broker *broker, struct environment *env, uint32_t set, uint64_t now)
 {
-    const uint64_t enough = wanted(broker, env, now);
+    struct supply *supply = &env->sets[set].supply;
+    const uint64_t enough = wanted(broker, env, set, now);
     uint32_t ready = 0;
-    env->supply.look_at = 0;
-    env->supply.waiting = 0; /* whoever was told of and went away is forgotten here, at the latest */
+    supply->look_at = 0;
+    supply->waiting = 0; /* whoever was told of and went away is forgotten here, at the latest */
     for (uint32_t i = 0; i < env->slot_count; i++) {
         struct slot *slot = &env->slots[i];
         struct cgroup_usage usage = {0};
-        if (!is_fresh(env, slot))
+        if (slot->set != set || !is_fresh(env, slot))
             continue;
         if (ready == 0 && cgroup_read(&slot->cgroup, &usage) == 0) /* the peak was set back when it became ready */
-            env->supply.holds_bytes = usage.memory_peak;
+            supply->holds_bytes = usage.memory_peak;
         if (++ready > enough)
             slot_unwanted(slot);
     }
+    if (ready > least_of(env, set) && (set == SET_PLAIN || ready > enough || enough > 1))
+        look_later(broker, supply, now);
+}
+
+uint64_t supply_look_at(const struct environment *env)
+{
+    uint64_t first = 0;
+    for (uint32_t set = SET_PLAIN; set <= SETS_MAX; set++) {
+        const uint64_t at = env->sets[set].supply.look_at;
+        first = at != 0 && (first == 0 || at < first) ? at : first;
+    }
+    return first;
+}
+
+void supply_look(struct broker *broker, struct environment *env, uint64_t now)
+{
+    for (uint32_t set = SET_PLAIN; set <= SETS_MAX; set++)
+        if (env->sets[set].supply.look_at != 0 && env->sets[set].supply.look_at <= now)
+            look(broker, env, set, now);
     client_flush(broker);
-    if (ready > (uint64_t)env->config->pool)
-        look_later(broker, env, now);
+}
+
+void supply_drop(struct environment *env, uint32_t set)
+{
+    for (uint32_t i = 0; i < env->slot_count; i++)
+        if (env->slots[i].set == set && env->slots[i].state == SLOT_READY && !env->slots[i].unwanted)
+            slot_unwanted(&env->slots[i]);
 }
 
 void supply_retire(struct broker *broker)
 {
     const uint64_t now = now_ns();
     for (uint32_t i = 0; i < broker->environment_count; i++) {
-        struct supply *supply = &broker->environments[i].supply;
-        supply->needed = supply->needed_before = 0;
-        supply_look(broker, &broker->environments[i], now);
+        for (uint32_t set = SET_PLAIN; set <= SETS_MAX; set++) {
+            struct supply *supply = &broker->environments[i].sets[set].supply;
+            supply->needed = supply->needed_before = 0;
+            look(broker, &broker->environments[i], set, now);
+        }
     }
+    client_flush(broker);
 }
 
 /* --- rest ------------------------------------------------------------------------------------------------------------ */
@@ -253,7 +329,7 @@ void supply_retire(struct broker *broker)
 uint64_t supply_rest_at(const struct broker *broker, const struct environment *env)
 {
     const bool may = env->config->pool == 0 && env->warm && env->next.pid == 0 && env->old.pid == 0 && !broker->stopping;
-    return may ? env->supply.used_at + (uint64_t)(broker->config->pool_idle * 1e9) * REST_IDLE_TIMES : 0;
+    return may ? env->sets[SET_PLAIN].supply.used_at + (uint64_t)(broker->config->pool_idle * 1e9) * REST_IDLE_TIMES : 0;
 }
 
 bool supply_is_idle(const struct environment *env)

@@ -29,6 +29,7 @@ static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_FRONT_RETIRED] = sizeof(struct message_front_retired),
     [MESSAGE_PING] = sizeof(struct message_ping),
     [MESSAGE_PONG] = sizeof(struct message_ping),
+    [MESSAGE_LEARNED] = sizeof(struct message_learned),
     [MESSAGE_SANDBOX_UNWANTED] = sizeof(struct message_sandbox_unwanted),
 };
 

@@ -11,6 +11,7 @@ struct message {
         struct message_front_mode front_mode;
         struct message_front_retired front_retired;
         struct message_environment environment;
+        struct message_learned learned;
         struct message_keys keys;
         struct message_stats stats;
         struct message_sandbox_ready sandbox_ready;

@@ -4,6 +4,7 @@
 
 #include "common/config_access.h"
 #include "common/machine.h"
+#include "common/modules.h"
 #include "common/suggest.h"
 
 #include <ctype.h>
@@ -431,18 +432,18 @@ static void drop_blanks_at_commas(char *text)
     *out = '\0';
 }
 
-static int check_preload(const char *preload, struct error *err)
+static int check_modules(const char *setting, const char *list, struct error *err)
 {
     bool start = true; /* of a module's name, or of a part of it */
-    for (const char *p = preload; *p != '\0'; p++) {
+    for (const char *p = list; *p != '\0'; p++) {
         bool letter = isalpha((unsigned char)*p) || *p == '_' || (unsigned char)*p >= 0x80;
         bool separator = *p == ',' || *p == '.';
         if (!(letter || (!start && (separator || isdigit((unsigned char)*p)))) || (separator && p[1] == '\0'))
             return error_set(
                 err, 0,
-                "preload: \"%.80s\" is not a list of modules; give names separated by commas, such as "
+                "%s: \"%.80s\" is not a list of modules; give names separated by commas, such as "
                 "numpy,os.path",
-                preload);
+                setting, list);
         start = separator;
     }
     return 0;
@@ -453,7 +454,12 @@ static int finish_environment(struct config *config, struct config_environment *
     if (complete_environment(config, environment, err) != 0)
         return -1;
     drop_blanks_at_commas(environment->preload);
-    int result = check_preload(environment->preload, err);
+    drop_blanks_at_commas(environment->learn);
+    int result = check_modules("preload", environment->preload, err);
+    if (result == 0)
+        result = check_modules("learn", environment->learn, err);
+    if (result == 0 && modules_count(environment->learn) > MODULES_MAX)
+        result = error_set(err, 0, "learn: it names %zu modules; give at most %d", modules_count(environment->learn), MODULES_MAX);
     if (result == 0 && environment->python[0] != '/')
         result = error_set(err, 0,
                            "python: \"%.80s\" is not an absolute path; give one such as /usr/bin/python3",
@@ -479,6 +485,7 @@ static int finish_pool(const struct config *config, struct config_environment *e
 int config_finish(struct config *config, struct error *err)
 {
     drop_blanks_at_commas(config->preload);
+    drop_blanks_at_commas(config->learn);
     if (check_listen(config->listen, err) != 0 || config_check_access(config, err) != 0)
         return -1;
     for (size_t i = 0; i < config->environment_count; i++)

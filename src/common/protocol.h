@@ -6,7 +6,7 @@
  *
  * Who may send what (">" is the direction):
  *
- *   broker > front       FRONT_MODE, KEYS, ENVIRONMENT, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS, PING
+ *   broker > front       FRONT_MODE, KEYS, ENVIRONMENT, LEARNED, SANDBOX_READY, SANDBOX_UNWANTED, SANDBOX_GONE, RUN_PREPARED, RUN_ENDED, STATS, PING
  *   front > broker       FRONT_RETIRED, RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK, PONG
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
@@ -46,6 +46,7 @@ enum message_type {
     MESSAGE_FRONT_RETIRED,
     MESSAGE_PING,
     MESSAGE_PONG,
+    MESSAGE_LEARNED,
     MESSAGE_TYPE_COUNT
 };
 
@@ -88,6 +89,17 @@ struct message_environment {
     char python[32]; /* "3.11.2" */
 };
 
+/* Which sets of modules of the setting `learn` an environment has interpreters for, whenever that has changed. */
+enum { LEARNED_MAX = 4 };
+
+struct message_learned {
+    struct message_head head; /* slot: the environment's index in the settings */
+    uint32_t count;
+    uint32_t modules[LEARNED_MAX]; /* sets, see common/modules.h */
+    uint32_t reserved;
+    uint64_t bytes[LEARNED_MAX]; /* what the interpreter held when it was warm */
+};
+
 /* A warm sealed sandbox waits for a program. Descriptors, all non-blocking, all now the front's:
  *   [0] job: SOCK_STREAM socket; write one struct job_head and what it announces; then close
  *   [1] read end of the program's standard output   [2] of its standard error
@@ -96,6 +108,9 @@ struct message_sandbox_ready {
     struct message_head head;
     uint64_t setup_ns;    /* what it took to make */
     uint32_t environment; /* its index in the settings */
+    /* Sets of modules of `learn`: those that it was made with, for a program that imports them all; and all that have come with
+     * them. 0: as the environment is. */
+    uint32_t needs, has;
     uint32_t reserved;
 };
 
@@ -139,6 +154,8 @@ struct message_run_start {
                              the time since the sandbox was handed over */
     uint64_t timeout_ns;  /* wall clock */
     uint64_t cpu_time_ns; /* processor time; 0: the broker's own limit */
+    uint32_t modules;     /* set of the modules of `learn` that the program begins with; numbers, never a name of the client's */
+    uint32_t reserved;
 };
 
 enum kill_reason { KILL_CANCELLED = 1, KILL_OUTPUT_LIMIT };
@@ -308,6 +325,10 @@ struct message_zygote_warm {
     struct message_head head;
     int32_t error; /* 0, or the warm-up failed: `what` says how */
     uint32_t threads;
+    /* Sets of modules of `learn`: those that it was asked for and that did not come with others, all that it has, and on
+     * failure those that are to blame. */
+    uint32_t needs, has, failed;
+    uint32_t reserved;
     char version[32]; /* "3.11.2" */
     char what[256];
 };

@@ -4,6 +4,7 @@
 #include "front/environments.h"
 
 #include "common/log.h"
+#include "common/modules.h"
 #include "front/buffer.h"
 #include "front/json_in.h"
 
@@ -21,6 +22,8 @@ struct environments {
     struct {
         bool warm;
         char python[sizeof((struct message_environment *)NULL)->python];
+        uint32_t learnable; /* the modules of `learn` that are installed */
+        struct message_learned learned;
         char *inventory; /* starts and ends with a line end; NULL: not known */
     } each[CONFIG_ENVIRONMENTS_MAX];
 };
@@ -52,6 +55,20 @@ static char *read_inventory(int fd)
     return NULL;
 }
 
+/* Which modules of `learn` there are. */
+static uint32_t find_learnable(const struct environments *environments, size_t environment)
+{
+    const char *list = environments->config->environments[environment].learn, *name;
+    char top[MODULE_MAX];
+    size_t size;
+    uint32_t found = 0;
+    for (size_t i = 0; i < MODULES_MAX && modules_name(list, i, &name, &size); i++) {
+        snprintf(top, sizeof top, "%.*s", (int)strcspn(name, ".,"), name);
+        found |= environment_has_module(environments, environment, top) ? 1U << i : 0;
+    }
+    return found;
+}
+
 void environments_told(struct environments *environments, const struct message *message)
 {
     const struct message_environment *state = &message->environment;
@@ -65,6 +82,23 @@ void environments_told(struct environments *environments, const struct message *
         return;
     free(environments->each[state->head.slot].inventory);
     environments->each[state->head.slot].inventory = inventory;
+    environments->each[state->head.slot].learnable = find_learnable(environments, state->head.slot);
+}
+
+void environments_learned(struct environments *environments, const struct message_learned *learned)
+{
+    if (learned->head.slot < environments->config->environment_count && learned->count <= LEARNED_MAX)
+        environments->each[learned->head.slot].learned = *learned;
+}
+
+uint32_t environment_learnable(const struct environments *environments, size_t environment)
+{
+    return environments->config->learn_memory > 0 ? environments->each[environment].learnable : 0;
+}
+
+const struct message_learned *environment_learned(const struct environments *environments, size_t environment)
+{
+    return &environments->each[environment].learned;
 }
 
 bool environment_is_warm(const struct environments *environments, size_t environment)

@@ -15,6 +15,15 @@ struct environments *environments_new(const struct config *config);
 /* Takes a MESSAGE_ENVIRONMENT and what its descriptor holds; the descriptor stays the message's. */
 void environments_told(struct environments *environments, const struct message *message);
 
+/* Takes a MESSAGE_LEARNED. */
+void environments_learned(struct environments *environments, const struct message_learned *learned);
+
+/* The modules of the environment's `learn` that are installed there, as a set of common/modules.h; 0: none, or nothing is learned. */
+uint32_t environment_learnable(const struct environments *environments, size_t environment);
+
+/* The sets of them that it has interpreters for. */
+const struct message_learned *environment_learned(const struct environments *environments, size_t environment);
+
 bool environment_is_warm(const struct environments *environments, size_t environment);
 
 /* Its Python's version; "" before it was warm once. */

@@ -115,6 +115,31 @@ static void on_late(struct run *run)
     answer_refused(connection, run->key, REFUSED_WAIT, pool_wait(connection_server(connection)->pool, run->key));
 }
 
+static bool can_be_imported(struct string_view path)
+{
+    static const char *const endings[] = {".py", ".pyc", ".so"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t size = strlen(endings[i]);
+        if (path.size >= size && memcmp(path.data + path.size - size, endings[i], size) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The modules of `learn` that the program may have before its first line and not notice: what it imports at its head, unless
+ * something of the request could make another module of it than it is without. */
+static uint32_t modules_of(const struct server *server, const struct execute_request *request)
+{
+    const uint32_t learnable = environment_learnable(server->environments, request->environment);
+    const struct input_file *files = request->files.items;
+    if (learnable == 0 || request->env.count > 0)
+        return 0;
+    for (size_t i = 0; i < request->files.count; i++)
+        if (can_be_imported(files[i].path))
+            return 0;
+    return learnable & imports_of(server->config->environments[request->environment].learn, request->code.data, request->code.size);
+}
+
 static void start_run(struct connection *connection, const struct json_in *in,
                       const struct execute_request *request)
 {
@@ -133,6 +158,7 @@ static void start_run(struct connection *connection, const struct json_in *in,
     run->trace = connection_request(connection)->trace;
     run->key = key_hold(connection_key(connection));
     run->share = &run->key->share;
+    run->modules = modules_of(server, request);
     run->late = on_late;
     run->received_ns = connection_received(connection);
     run->start_by_ns = run->received_ns +

@@ -412,6 +412,14 @@ static const struct field environment_limit_fields[] = {
     {.name = NULL},
 };
 
+static const struct field learned_fields[] = {
+    {.name = "modules", .type = FIELD_ARRAY, .required = true, .items = &name_item, .description = "Of the setting `learn`."},
+    {.name = "memory", .type = FIELD_INTEGER, .required = true, .description = "Bytes that its interpreter held when it had imported them."},
+    {.name = NULL},
+};
+
+static const struct field learned_item = {.type = FIELD_OBJECT, .fields = learned_fields, .schema = "Learned"};
+
 static const struct field environment_fields[] = {
     {.name = "name", .type = FIELD_STRING, .required = true},
     {.name = "ready",
@@ -428,6 +436,11 @@ static const struct field environment_fields[] = {
      .required = true,
      .items = &name_item,
      .description = "Modules that are imported ahead of time."},
+    {.name = "learned",
+     .type = FIELD_ARRAY,
+     .required = true,
+     .items = &learned_item,
+     .description = "What is imported ahead of time just now because programs begin with it again and again."},
     {.name = "packages",
      .type = FIELD_ARRAY,
      .required = true,

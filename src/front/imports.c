@@ -2,6 +2,8 @@
  * time of an import, or of a larger fork, and nothing else. */
 #include "front/imports.h"
 
+#include "common/modules.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -92,21 +94,23 @@ static bool is_word(const char *p, const char *end, const char *word, size_t siz
     return (size_t)(end - p) > size && memcmp(p, word, size) == 0 && (p[size] == ' ' || p[size] == '\t');
 }
 
-static void scan_statement(const char *p, const char *end, struct imports *imports)
+/* False: it is none that imports. */
+static bool scan_statement(const char *p, const char *end, struct imports *imports)
 {
     if (is_word(p, end, "from", 4)) {
         take_name(p + 4, end, imports); /* a dot begins the program's own package: no name */
-        return;
+        return true;
     }
     if (!is_word(p, end, "import", 6))
-        return;
+        return false;
     p += 6;
     do {
         p = take_name(p, end, imports);
         if (p == NULL)
-            return;
+            return true;
         p = skip_alias(p, end);
     } while (p < end && *p++ == ',');
+    return true;
 }
 
 void imports_scan(const char *code, size_t size, struct imports *imports)
@@ -118,6 +122,75 @@ void imports_scan(const char *code, size_t size, struct imports *imports)
     for (const char *line = code; line < end; line = skip_line(line, end))
         if (*line == 'i' || *line == 'f')
             scan_statement(line, end, imports);
+}
+
+/* Past the end of an import statement with its line; NULL where another statement follows in it, or what cannot be one does. */
+static const char *skip_import(const char *p, const char *end)
+{
+    for (int depth = 0; p < end; p++) {
+        if (*p == '#') {
+            const char *newline = memchr(p, '\n', (size_t)(end - p));
+            p = newline != NULL ? newline : end;
+        }
+        if (p == end || (*p == '\n' && depth == 0))
+            return p < end ? p + 1 : end;
+        if (*p == '\\' && end - p >= 2 && p[1] == '\n')
+            p++;
+        else if (*p == '(' || *p == ')')
+            depth += *p == '(' ? 1 : -1;
+        else if (!is_name_byte(*p) && memchr(" \t\n,.*", *p, 6) == NULL && !(*p == '\r' && end - p >= 2 && p[1] == '\n'))
+            return NULL;
+    }
+    return end;
+}
+
+/* Past an empty line or one with a comment; NULL: it is another one. */
+static const char *skip_empty(const char *line, const char *end)
+{
+    const char *p = skip_blanks(line, end);
+    if (p < end && *p == '#') {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        p = newline != NULL ? newline : end;
+    }
+    if (end - p >= 2 && *p == '\r' && p[1] == '\n')
+        p++;
+    return p == end ? end : *p == '\n' ? p + 1 : NULL;
+}
+
+void imports_scan_head(const char *code, size_t size, struct imports *imports)
+{
+    const char *end = code + (size < SCAN_MAX ? size : SCAN_MAX);
+    bool first = true;
+    imports->count = 0;
+    if (size >= 3 && memcmp(code, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
+        code += 3;
+    for (const char *line = code, *next; line != NULL && line < end; line = next) {
+        next = skip_empty(line, end);
+        if (next != NULL)
+            continue;
+        if ((*line == '"' || *line == '\'') && first) /* the program's docstring */
+            next = skip_empty(skip_string(line, end), end);
+        else if ((*line == 'i' || *line == 'f') && scan_statement(line, end, imports))
+            next = skip_import(line, end);
+        first = false;
+    }
+}
+
+uint32_t imports_of(const char *modules, const char *code, size_t size)
+{
+    struct imports imports;
+    uint32_t found = 0;
+    imports_scan_head(code, size, &imports);
+    for (size_t i = 0; i < imports.count; i++) {
+        const char *name;
+        size_t name_size;
+        for (size_t number = 0; number < MODULES_MAX && modules_name(modules, number, &name, &name_size); number++) {
+            const size_t top = strcspn(name, ".,");
+            if (strncmp(imports.names[i], name, top) == 0 && imports.names[i][top] == '\0')
+                found |= 1U << number;
+        }
+    }
+    return found;
 }
 
 /* --- the choice ---------------------------------------------------------------------------------------------------------- */

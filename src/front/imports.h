@@ -18,6 +18,13 @@ struct imports {
  * program the beginning, of many modules the first, none with a name that is too long or not ASCII. */
 void imports_scan(const char *code, size_t size, struct imports *imports);
 
+/* Only of the statements at the program's head, before it does anything else: there may be comments and a docstring between them.
+ * What they import is there before a first line of the program can have an effect on it. */
+void imports_scan_head(const char *code, size_t size, struct imports *imports);
+
+/* Of a list of modules (common/modules.h) those that the program imports at its head, by their top-level names. */
+uint32_t imports_of(const char *modules, const char *code, size_t size);
+
 /* Whether a program can run in that environment instead of the default one and not notice: they differ only in what is
  * preloaded and in how many sandboxes stand ready. */
 bool imports_may_stand_in(const struct config *config, size_t environment);

@@ -1,6 +1,7 @@
 /* info.c: see info.h. Runs in the front. */
 #include "front/info.h"
 
+#include "common/modules.h"
 #include "front/json_out.h"
 
 #include <string.h>
@@ -55,6 +56,17 @@ static void write_limits(struct buffer *out, const struct config_environment *en
                   (long long)environment->limit_files, (long long)environment->limit_open_files);
 }
 
+static void write_learned(struct buffer *out, const char *list, const struct message_learned *learned)
+{
+    char names[1024];
+    for (uint32_t i = 0; i < learned->count; i++) {
+        modules_text(list, learned->modules[i], names, sizeof names);
+        buffer_text(out, i > 0 ? ",{\"modules\":" : "{\"modules\":");
+        write_list(out, names);
+        buffer_format(out, ",\"memory\":%llu}", (unsigned long long)learned->bytes[i]);
+    }
+}
+
 static void write_environment(struct buffer *out, const struct config *config, const struct environments *environments, size_t i)
 {
     const struct config_environment *environment = &config->environments[i];
@@ -70,7 +82,9 @@ static void write_environment(struct buffer *out, const struct config *config, c
         buffer_text(out, "null");
     buffer_text(out, ",\"preloaded\":");
     write_list(out, environment->preload);
-    buffer_text(out, ",\"packages\":[");
+    buffer_text(out, ",\"learned\":[");
+    write_learned(out, environment->learn, environment_learned(environments, i));
+    buffer_text(out, "],\"packages\":[");
     environment_packages(environments, i, write_package, &packages);
     buffer_text(out, "],\"limits\":");
     write_limits(out, environment);

@@ -101,6 +101,38 @@ static void write_runs(const struct scrape *s)
                           statuses[i], (unsigned long long)s->metrics->runs[e][i]);
 }
 
+static void write_learned_runs(const struct scrape *s)
+{
+    static const char *const sandboxes[] = {"plain", "learned"};
+    for (size_t e = 0; e < s->server->config->environment_count; e++)
+        for (size_t i = 0; i < 2; i++)
+            buffer_format(s->out, "%s{environment=\"%s\",sandbox=\"%s\"} %llu\n", s->name, environment_name(s, e), sandboxes[i],
+                          (unsigned long long)s->metrics->learned_runs[e][i]);
+}
+
+static void write_learned_ready(const struct scrape *s)
+{
+    for (size_t e = 0; e < s->server->config->environment_count; e++)
+        sample(s, "environment", environment_name(s, e), s->pool.learned[e]);
+}
+
+static void write_learned_sets(const struct scrape *s)
+{
+    for (size_t e = 0; e < s->server->config->environment_count; e++)
+        sample(s, "environment", environment_name(s, e), environment_learned(s->server->environments, e)->count);
+}
+
+static void write_learned_bytes(const struct scrape *s)
+{
+    for (size_t e = 0; e < s->server->config->environment_count; e++) {
+        const struct message_learned *learned = environment_learned(s->server->environments, e);
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < learned->count; i++)
+            bytes += learned->bytes[i];
+        sample(s, "environment", environment_name(s, e), bytes);
+    }
+}
+
 static void write_histogram(const struct scrape *s, const struct histogram *histogram)
 {
     uint64_t count = 0;
@@ -243,6 +275,10 @@ static const struct family {
     {"hatchery_run_setup_seconds", "histogram", "Making the run's sandbox, ahead of time.", write_setup},
     {"hatchery_run_seconds", "histogram", "Wall clock of the program.", write_wall},
     {"hatchery_sandboxes_ready", "gauge", "Sandboxes that wait for a program.", write_ready},
+    {"hatchery_learned_runs_total", "counter", "Runs that begin with modules that can be learned, by the sandbox that they had.", write_learned_runs},
+    {"hatchery_learned_sets", "gauge", "Interpreters with learned modules.", write_learned_sets},
+    {"hatchery_learned_bytes", "gauge", "Memory of these interpreters when they had imported them.", write_learned_bytes},
+    {"hatchery_learned_sandboxes_ready", "gauge", "Sandboxes with learned modules that wait for a program.", write_learned_ready},
     {"hatchery_sandboxes_quarantined", "gauge", "Places of sandboxes that could not be cleaned and are lost.", write_quarantined},
     {"hatchery_rejections_total", "counter", "Well-formed requests that were refused.", write_rejections},
     {"hatchery_http_responses_total", "counter", "HTTP answers.", write_answers},

@@ -6,6 +6,7 @@
 #include "front/buffer.h"
 #include "front/list.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct histogram {
 
 struct metrics {
     uint64_t runs[CONFIG_ENVIRONMENTS_MAX][METRICS_STATUS_COUNT];
+    uint64_t learned_runs[CONFIG_ENVIRONMENTS_MAX][2]; /* [1]: they had a sandbox with modules that they import */
     struct histogram queued, setup, wall;
     uint64_t rejections[REJECTION_COUNT];
     uint64_t answers[METRICS_CODE_MAX]; /* by status code */
@@ -37,6 +39,12 @@ void metrics_init(struct metrics *metrics);
 /* A run has ended. `status` is the API's word. */
 void metrics_run(struct metrics *metrics, uint32_t environment, const char *status, uint64_t queued_ns, uint64_t setup_ns,
                  uint64_t wall_ns);
+
+/* A run whose program begins with modules that can be learned. */
+static inline void metrics_learned_run(struct metrics *metrics, uint32_t environment, bool warm)
+{
+    metrics->learned_runs[environment][warm]++;
+}
 
 static inline void metrics_rejected(struct metrics *metrics, enum rejection why)
 {

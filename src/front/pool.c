@@ -25,6 +25,7 @@ struct pool {
     struct sandbox *slots[SLOTS_MAX];
     /* Of each environment, in the order of the settings. */
     struct list ready[CONFIG_ENVIRONMENTS_MAX];
+    struct list learned[CONFIG_ENVIRONMENTS_MAX]; /* ready, too, with learned modules */
     struct queue queue;
     struct pace pace;
     struct run_table runs;
@@ -54,6 +55,7 @@ static bool begin(struct pool *pool, struct run *run, struct sandbox *sandbox)
         .sent_ns = uv_hrtime(), /* CLOCK_MONOTONIC, as the broker's */
         .timeout_ns = limit_ns(run->timeout),
         .cpu_time_ns = limit_ns(run->limits.cpu_time),
+        .modules = run->modules,
     };
 
     job_rewind(&run->job);
@@ -124,11 +126,26 @@ static bool may_start(const void *data, const struct share *share, uint32_t envi
     return (share->running == 0 || !last_place) && ((share->running == 0 && share->waiting_count <= 1) || !last_ready);
 }
 
+/* The ready sandbox that has most of what the program begins with, and nothing that it does not import; else a plain one. */
+static struct sandbox *best_for(const struct pool *pool, const struct run *run)
+{
+    struct sandbox *best = LIST_ENTRY(pool->ready[run->environment].next, struct sandbox, link);
+    int most = 0;
+    for (struct list *link = pool->learned[run->environment].next; run->modules != 0 && link != &pool->learned[run->environment]; link = link->next) {
+        struct sandbox *sandbox = LIST_ENTRY(link, struct sandbox, link);
+        const int fit = (sandbox->needs & ~run->modules) == 0 ? __builtin_popcount(sandbox->has & run->modules) : 0;
+        if (fit > most) {
+            best = sandbox;
+            most = fit;
+        }
+    }
+    return best;
+}
+
 static bool start_on_any(struct pool *pool, struct run *run)
 {
-    struct list *ready = &pool->ready[run->environment];
     while (may_start(pool, run->share, run->environment))
-        if (start(pool, run, LIST_ENTRY(ready->next, struct sandbox, link)))
+        if (start(pool, run, best_for(pool, run)))
             return true;
     return false;
 }
@@ -258,9 +275,12 @@ const char *pool_unready(const struct pool *pool)
 void pool_look(const struct pool *pool, struct pool_state *state)
 {
     *state = (struct pool_state){.running = (uint64_t)pool->running, .waiting = (uint64_t)pool->queue.count};
-    for (size_t i = 0; i < pool->config->environment_count; i++)
+    for (size_t i = 0; i < pool->config->environment_count; i++) {
         for (const struct list *link = pool->ready[i].next; link != &pool->ready[i]; link = link->next)
             state->ready[i]++;
+        for (const struct list *link = pool->learned[i].next; link != &pool->learned[i]; link = link->next)
+            state->learned[i]++;
+    }
 }
 
 void pool_ask_stats(struct pool *pool)
@@ -415,10 +435,12 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     sandbox->slot = head->slot;
     sandbox->generation = head->generation;
     sandbox->setup_ns = message->sandbox_ready.setup_ns;
+    sandbox->needs = message->sandbox_ready.needs;
+    sandbox->has = message->sandbox_ready.has;
     memcpy(sandbox->fds, message->fds, SANDBOX_READY_FDS * sizeof *sandbox->fds);
     sandbox->fds[RUN_COLLECTOR] = -1;
     pool->slots[head->slot] = sandbox;
-    list_append(&pool->ready[message->sandbox_ready.environment], &sandbox->link);
+    list_append(&(sandbox->needs != 0 ? pool->learned : pool->ready)[message->sandbox_ready.environment], &sandbox->link);
     start_waiting(pool);
 }
 
@@ -434,6 +456,8 @@ static void finish(struct pool *pool, struct sandbox *sandbox)
     run->report = run->ended != NULL ? report_read(sandbox->fds[RUN_REPORT], &run->end) : NULL;
     if (run->ended != NULL)
         run->ended(run, &run->end);
+    if (run->modules != 0)
+        metrics_learned_run(pool->server->metrics, run->environment, sandbox->needs != 0);
     metrics_run(pool->server->metrics, run->environment, answer_status(&run->end), run->started_ns - run->received_ns,
                 sandbox->setup_ns, run->end.wall_ns);
     run->key->runs++;
@@ -510,6 +534,11 @@ static void on_message(void *data, struct message *message)
         message_close_fds(message);
         return;
     }
+    if (message->head.type == MESSAGE_LEARNED) {
+        environments_learned(pool->server->environments, &message->learned);
+        message_close_fds(message);
+        return;
+    }
     if (message->head.type == MESSAGE_KEYS) {
         keys_told(pool->server->keys, message);
         message_close_fds(message);
@@ -580,8 +609,10 @@ struct pool *pool_start(struct server *server, int channel, void (*broker_gone)(
     }
     pool->server = server;
     pool->config = server->config;
-    for (size_t i = 0; i < pool->config->environment_count; i++)
+    for (size_t i = 0; i < pool->config->environment_count; i++) {
         list_init(&pool->ready[i]);
+        list_init(&pool->learned[i]);
+    }
     queue_init(&pool->queue);
     run_table_init(&pool->runs);
     int status = pipes_start(&pool->pipes, server->loop, sandbox_in, on_pipe, pool);

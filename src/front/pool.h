@@ -40,7 +40,7 @@ const char *pool_unready(const struct pool *pool);
 void pool_wake(struct pool *pool, uint32_t environment);
 
 struct pool_state {
-    uint64_t running, waiting, ready[CONFIG_ENVIRONMENTS_MAX];
+    uint64_t running, waiting, ready[CONFIG_ENVIRONMENTS_MAX], learned[CONFIG_ENVIRONMENTS_MAX] /* ready, with learned modules */;
 };
 void pool_look(const struct pool *pool, struct pool_state *state);
 

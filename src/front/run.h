@@ -26,6 +26,7 @@ struct sandbox {
     uint32_t slot;
     uint64_t generation;
     uint64_t setup_ns;
+    uint32_t needs, has;  /* as in struct message_sandbox_ready */
     int fds[RUN_STREAMS]; /* -1: closed */
     bool watched[RUN_STREAMS]; /* by the pool */
     bool wide;                 /* its pipes were made larger */
@@ -51,6 +52,7 @@ struct run {
     struct message_run_ended end;
     struct report *report; /* NULL: there is none, or nothing to tell */
     uint32_t environment; /* its index in the settings */
+    uint32_t modules;     /* of the environment's `learn`: those that the program begins with; 0 also where it may not have them early */
     uint64_t number;      /* among all that were submitted */
     uint64_t received_ns, started_ns; /* uv_hrtime(): the request complete, the job written */
     struct output output, error;

@@ -45,6 +45,49 @@ def inventory():
     return fd
 
 
+def learn(names, wanted):
+    """Imports modules for which nobody has vouched. Returns sets of them, as bits by their place in `names`: those that did not come
+    with others, all that are there, and the one that a fork cannot take along, with the reason."""
+    import os
+
+    descriptors = lambda: set(os.listdir("/proc/self/fd"))
+    output = os.memfd_create("output")
+    streams = [os.dup(1), os.dup(2)]
+    needs = failed = 0
+    why = ""
+    before = descriptors()
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    for i, name in enumerate(names):
+        if not wanted >> i & 1 or name in sys.modules:
+            continue
+        try:
+            __import__(name)
+            if len(os.listdir("/proc/self/task")) > 1:
+                why = "it starts a thread"
+            elif descriptors() != before:
+                why = "it keeps descriptors open"
+            elif os.lseek(output, 0, os.SEEK_END) > 0:
+                why = "it prints"
+            else:
+                try:
+                    os.waitpid(-1, os.WNOHANG)
+                    why = "it starts a process"
+                except ChildProcessError:
+                    pass
+        except BaseException as error:
+            why = f"{type(error).__name__}: {error}"
+        if why:
+            failed, why = 1 << i, f"{name}: {why}"
+            break
+        needs |= 1 << i
+    for stream, fd in zip((1, 2), streams):
+        os.dup2(fd, stream)
+        os.close(fd)
+    os.close(output)
+    return needs, sum(1 << i for i, name in enumerate(names) if name in sys.modules), failed, why
+
+
 def boot():
     import gc
 
@@ -57,9 +100,10 @@ def boot():
     before = set(sys.modules)
     for name in COMMON + [n for n in preload.split(",") if n]:
         __import__(name)
+    learned = learn([n for n in sys.argv[4].split(",") if n], int(sys.argv[5]))
     sys.dont_write_bytecode = False
     preloaded = {name for name in sys.modules if "." not in name} - before
-    stock = inventory()
+    stock = inventory() if sys.argv[5] == "0" else -1
 
     # What `python3 main.py` would see in the working folder.
     path = "/sandbox/main.py"
@@ -90,7 +134,7 @@ def boot():
             delattr(sys, name)
 
     sys.modules["__main__"] = main
-    _hatchery.prepare(main, channel, settings, sys.version.split()[0], stock, preloaded)
+    _hatchery.prepare(main, channel, settings, sys.version.split()[0], stock, preloaded, *learned)
     sys.excepthook = _hatchery.serve
     gc.collect()
     gc.freeze()

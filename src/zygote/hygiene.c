@@ -10,6 +10,7 @@
 
 static PyObject *seed_numpy; /* numpy.random.seed, where numpy.random was preloaded */
 static PyObject *uuid;       /* the module, where it was preloaded */
+static PyObject *generators; /* tuple of the random.Random that modules keep for themselves; random's own the interpreter seeds */
 static PyObject *preloaded;  /* set of the top-level names that `python3 main.py` would not have in sys.modules yet */
 
 /* An attribute of a module that somebody has imported: a new reference; NULL without an exception where there is none. */
@@ -21,6 +22,29 @@ static PyObject *attribute_of_imported(const char *module_name, const char *name
     return value;
 }
 
+/* sympy has one in each of several modules. */
+static int find_generators(void)
+{
+    PyObject *type = attribute_of_imported("random", "Random"), *seed = attribute_of_imported("random", "seed");
+    PyObject *own = seed != NULL ? PyObject_GetAttrString(seed, "__self__") : NULL;
+    PyObject *gc = PyImport_ImportModule("gc"), *objects = gc != NULL ? PyObject_CallMethod(gc, "get_objects", NULL) : NULL;
+    PyObject *found = PyList_New(0);
+    int r = type != NULL && own != NULL && objects != NULL && found != NULL ? 0 : -1;
+    for (Py_ssize_t i = 0; r == 0 && i < PyList_Size(objects); i++) {
+        PyObject *object = PyList_GetItem(objects, i);
+        if ((PyObject *)Py_TYPE(object) == type && object != own)
+            r = PyList_Append(found, object);
+    }
+    generators = r == 0 ? PyList_AsTuple(found) : NULL;
+    Py_XDECREF(found);
+    Py_XDECREF(objects);
+    Py_XDECREF(gc);
+    Py_XDECREF(own);
+    Py_XDECREF(seed);
+    Py_XDECREF(type);
+    return generators != NULL ? 0 : -1;
+}
+
 int hygiene_prepare(PyObject *names)
 {
     seed_numpy = attribute_of_imported("numpy.random", "seed");
@@ -28,11 +52,17 @@ int hygiene_prepare(PyObject *names)
     Py_XINCREF(uuid);
     preloaded = names;
     Py_INCREF(preloaded);
-    return 0;
+    return find_generators();
 }
 
 int hygiene_renew(void)
 {
+    for (Py_ssize_t i = 0; i < PyTuple_Size(generators); i++) {
+        PyObject *none = PyObject_CallMethod(PyTuple_GetItem(generators, i), "seed", NULL);
+        if (none == NULL)
+            return -1;
+        Py_DECREF(none);
+    }
     if (seed_numpy != NULL) { /* with no argument: from the kernel's random numbers */
         PyObject *none = PyObject_CallObject(seed_numpy, NULL);
         if (none == NULL)

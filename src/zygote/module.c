@@ -71,10 +71,15 @@ static int inventory; /* a memory file; -1: there is none */
 
 static PyObject *prepare(PyObject *self, PyObject *args)
 {
-    const char *settings, *version;
+    const char *settings, *version, *why;
     PyObject *preloaded;
-    if (!PyArg_ParseTuple(args, "OissiO", &zygote.main, &zygote.channel, &settings, &version, &inventory, &preloaded))
+    if (!PyArg_ParseTuple(args, "OissiOIIIs", &zygote.main, &zygote.channel, &settings, &version, &inventory, &preloaded, &warm.needs,
+                          &warm.has, &warm.failed, &why))
         return NULL;
+    if (warm.failed != 0) {
+        warm.error = EPERM;
+        snprintf(warm.what, sizeof warm.what, "%s", why);
+    }
     Py_INCREF(zygote.main);
     if (read_settings(settings) != 0)
         return PyErr_Format(PyExc_RuntimeError, "hatchery: bad settings for the zygote");

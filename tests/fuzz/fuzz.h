@@ -46,7 +46,7 @@ static inline uint8_t take_byte(struct input *input)
 /* A copy in memory of exactly its size, with a NUL behind where `ended`, so that reading beyond it is noticed. */
 static inline char *copy_of(const void *bytes, size_t size, bool ended)
 {
-    char *copy = malloc(size + ended > 0 ? size + ended : 1);
+    char *copy = calloc(1, size + ended > 0 ? size + ended : 1);
     MUST(copy != NULL);
     if (size > 0)
         memcpy(copy, bytes, size);

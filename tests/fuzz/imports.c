@@ -29,6 +29,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     imports_scan(code, size, &imports);
     check(&imports, text);
 
+    /* what stands at its head is a part of that */
+    imports_scan_head(code, size, &more);
+    check(&more, text);
+    for (size_t i = 0; i < more.count && imports.count < IMPORTS_MAX; i++) {
+        bool known = false;
+        for (size_t other = 0; other < imports.count && !known; other++)
+            known = strcmp(more.names[i], imports.names[other]) == 0;
+        MUST(known);
+    }
+
     /* a line before the program changes nothing, and what it imports comes first */
     static const char first[] = "import fuzz_first\n";
     char *longer = malloc(sizeof first + size);

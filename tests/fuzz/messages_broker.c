@@ -25,7 +25,7 @@ enum {
     CHILDREN_MAX = 512,
     CHILD_FIRST = 5000000, /* no process of this machine has such a number */
     ENVIRONMENTS = 2,
-    MAKER_KINDS = 4,
+    MAKER_KINDS = 5,
     JOBS_MAX = 16,
     IDS = 1000, /* of an environment */
     MS = 1000000
@@ -200,7 +200,7 @@ void __wrap_log_write(enum log_level level, const char *event, const struct log_
 static int front_end = -1;
 static struct {
     int channel;
-} ends[ENVIRONMENTS][MAKER_KINDS]; /* incubator, zygote, next, old */
+} ends[ENVIRONMENTS][MAKER_KINDS]; /* incubator, zygote, next, old, one with learned modules */
 static int jobs[JOBS_MAX]; /* programs' ends of job sockets */
 static size_t job_count;
 static int population = -1;
@@ -226,7 +226,8 @@ static uint32_t environment_of(const struct environment_plan *plan)
 }
 
 int __wrap_environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, unsigned seconds, struct error *err);
-int __wrap_environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan, struct error *err);
+int __wrap_environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan, uint32_t modules,
+                                    struct error *err);
 
 int __wrap_environment_start(struct maker *incubator, struct maker *zygote, const struct environment_plan *plan, unsigned seconds, struct error *err)
 {
@@ -240,10 +241,13 @@ int __wrap_environment_start(struct maker *incubator, struct maker *zygote, cons
     return error_set(err, EAGAIN, "no more processes");
 }
 
-int __wrap_environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan, struct error *err)
+int __wrap_environment_start_zygote(struct maker *zygote, const struct maker *incubator, const struct environment_plan *plan, uint32_t modules,
+                                    struct error *err)
 {
     const uint32_t env = environment_of(plan);
     (void)incubator;
+    if (modules != 0) /* the one before it is not heard of any more */
+        return start_maker(zygote, &ends[env][4].channel) == 0 ? 0 : error_set(err, EAGAIN, "no more processes");
     /* the one before it, if it lives, is "old" once this one is warm */
     if (ends[env][3].channel >= 0)
         close(ends[env][3].channel);
@@ -316,6 +320,7 @@ static void begin(void)
         struct environment *env = &broker.environments[broker.environment_count++];
         *env = (struct environment){.config = &config.environments[i], .index = i, .slots = slots, .incubator = MAKER_NONE,
                                     .zygote = MAKER_NONE, .next = MAKER_NONE, .old = MAKER_NONE, .inventory = -1};
+        sets_init(&broker, env);
         env->slot_count = (uint32_t)slots_needed(&config, env->config);
         env->plan = (struct environment_plan){.config = env->config, .incubator_binary = -1, .collector_binary = -1, .seccomp = -1,
                                               .first_id = FIRST_ID + i * IDS, .slots = env->slot_count};
@@ -434,6 +439,7 @@ static void from_front(struct input *input)
         message.run_start.timeout_ns = (uint64_t)take_byte(input) * 10 * MS;
         message.run_start.cpu_time_ns = (uint64_t)take_byte(input) * 10 * MS;
         message.run_start.sent_ns = clock_ns - take_byte(input);
+        message.run_start.modules = what >> 3;
         size = sizeof message.run_start;
         break;
     case 2:
@@ -468,7 +474,7 @@ static void from_front(struct input *input)
 static void from_maker(struct input *input)
 {
     const uint8_t what = take_byte(input), env = what >> 3 & 1;
-    const uint8_t kind = what >> 4 & 3;
+    const uint8_t kind = (what >> 4 & 7) % MAKER_KINDS;
     struct message message = {0};
     size_t size = sizeof message.nest_made;
     switch (what & 7) {
@@ -494,6 +500,8 @@ static void from_maker(struct input *input)
     case 5:
         message.head.type = MESSAGE_ZYGOTE_WARM;
         message.zygote_warm.error = (what & 128) != 0;
+        message.zygote_warm.needs = message.zygote_warm.has = kind == 4 ? take_byte(input) : 0;
+        message.zygote_warm.failed = message.zygote_warm.needs;
         memset(message.zygote_warm.version, '3', sizeof message.zygote_warm.version);
         memset(message.zygote_warm.what, 'x', sizeof message.zygote_warm.what);
         size = sizeof message.zygote_warm;

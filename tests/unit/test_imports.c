@@ -107,8 +107,61 @@ static void survives_anything(void **state)
         char *exact = realloc(code, size > 0 ? size : 1);
         imports_scan(exact, size, &imports);
         assert_true(imports.count <= IMPORTS_MAX);
+        imports_scan_head(exact, size, &imports);
+        assert_true(imports.count <= IMPORTS_MAX);
         free(exact);
     }
+}
+
+static void finds_the_head(void **state)
+{
+    static const struct {
+        const char *code;
+        uint32_t found; /* of "numpy,pandas.core,sympy" */
+    } vectors[] = {
+        {"", 0},
+        {"import numpy", 1},
+        {"import numpy as np, pandas", 3},
+        {"import numpypy, pand, sym", 0},
+        {"from pandas import DataFrame\nimport sympy\n", 6},
+        {"#!/usr/bin/python3\n# -*- coding: utf-8 -*-\n\n'''What it does.\n'''\n\n  # a comment\nimport numpy # and another\r\nimport sympy\r\n", 5},
+        {"\xef\xbb\xbf\"A docstring\"\nimport numpy\n", 1},
+        {"from __future__ import annotations\nimport numpy\n", 1},
+        {"from os import (path,  # (\n    sep,\n\n)\nimport numpy\n", 1},
+        {"from os import path, \\\n    sep\nimport numpy\n", 1},
+        {"from os import (\nimport numpy\n)\nimport sympy\n", 4},
+        {"x = 1\nimport numpy\n", 0},
+        {"import numpy\nx = 1\nimport sympy\n", 1},
+        {"import numpy; x = 1\nimport sympy\n", 1},
+        {"import sys; sys.path.insert(0, '.')\nimport numpy\n", 0},
+        {"import os\nif True:\n    pass\nimport numpy\n", 0},
+        {"try:\n    import numpy\nexcept ImportError:\n    pass\n", 0},
+        {"'a docstring'\n'a second one'\nimport numpy\n", 0},
+        {"'a docstring'; x = 1\nimport numpy\n", 0},
+        {"'a' + f()\nimport numpy\n", 0},
+        {"import os\n'no docstring'\nimport numpy\n", 0},
+        {" import numpy\n", 0},
+        {"\fimport numpy\n", 0},
+        {"import os\rx = 1\nimport numpy\n", 0},
+        {"import os = 1\nimport numpy\n", 0},
+        {"import(numpy)\n", 0},
+        {"importlib = 1\nimport numpy\n", 0},
+        {"from . import x\nimport numpy\n", 1},
+        {"import os\\", 0},
+        {"from os import (", 0},
+        {"'''import numpy", 0},
+    };
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        const size_t size = strlen(vectors[i].code);
+        char *exact = malloc(size > 0 ? size : 1);
+        memcpy(exact, vectors[i].code, size);
+        const uint32_t found = imports_of("numpy,pandas.core,sympy", exact, size);
+        free(exact);
+        if (found != vectors[i].found)
+            fail_msg("%s:\n  expected %u, got %u", vectors[i].code, vectors[i].found, found);
+    }
+    assert_int_equal(imports_of("numpy", "import os\0\nimport numpy\n", 24), 0);
+    assert_int_equal(imports_of("", "import numpy", 12), 0);
 }
 
 static uint32_t choose(const struct config *config, const char *code)
@@ -144,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_imports),
+        cmocka_unit_test(finds_the_head),
         cmocka_unit_test(is_bounded),
         cmocka_unit_test(survives_anything),
         cmocka_unit_test(chooses_the_best),

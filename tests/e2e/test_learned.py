@@ -1,0 +1,294 @@
+"""What programs begin with again and again is imported ahead of time, by itself: the next ones find it, and notice nothing else."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from service import command, wait_for
+
+# What a program has imported itself the collector sees; what was there before is frozen.
+EARLY = "import email.parser, gc\nprint(not any(o is email.parser.Parser for o in gc.get_objects()))"
+LEARN = "email.parser,decimal,xml.dom.minidom,http.client"
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """An interpreter with modules that cannot be imported ahead of time, and one that can."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="hatchery-test-"))
+    folder.chmod(0o755)
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    site = next((folder / "venv" / "lib").glob("python3*")) / "site-packages"
+    for name, text in {
+        "starts_a_thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+        "opens_a_file": "import os\nfd = os.open('/dev/null', os.O_RDONLY)",
+        "prints": "print('hello')",
+        "warns": "import warnings\nwarnings.warn('old')",
+        "starts_a_process": "import os, time\nif os.fork() == 0:\n    time.sleep(1)\n    os._exit(0)",
+        "is_broken": "raise OSError('broken')",
+        "exits": "import os\nos._exit(3)",
+        "is_good": "import random\ngenerator = random.Random()",
+    }.items():
+        (site / f"{name}.py").write_text(text + "\n")
+    yield folder / "venv" / "bin" / "python"
+    shutil.rmtree(folder)
+
+
+def run(service, code, **request):
+    answer = service.post({"code": code, "timeout": 20, **request})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def metrics(service):
+    lines = [line.rsplit(" ", 1) for line in service.client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+def learned_runs(service, environment="default"):
+    return metrics(service)[f'hatchery_learned_runs_total{{environment="{environment}",sandbox="learned"}}']
+
+
+def learned(service, environment=0):
+    return [entry["modules"] for entry in service.client.get("/info").json()["environments"][environment]["learned"]]
+
+
+def pids(service):
+    return service.role_pids().get("learned", [])
+
+
+def events(service, name):
+    return re.findall(rf"broker learned\.{name} (.*)", service.log_text())
+
+
+def teach(service, code=EARLY, **request):
+    """Until a sandbox with learned modules stands ready."""
+    run(service, "", **request)  # what is installed is known with the first sandbox
+    for _ in range(3):
+        assert run(service, code, **request)["status"] == "ok"
+    wait_for(lambda: sum(v for k, v in metrics(service).items() if k.startswith("hatchery_learned_sandboxes_ready")) > 0, 30, "a sandbox with it")
+
+
+def test_the_fourth_run_has_it(make_service):
+    service = make_service(pool=2, learn=LEARN, log_level="info")
+    service.canary()
+    answers = [service.execute(EARLY)["output"] for _ in range(3)]
+    assert answers == ["False\n"] * 3 and learned_runs(service) == 0
+    wait_for(lambda: learned(service), 30, "a set")
+    teach(service)
+    assert learned(service) == [["email.parser"]] and len(pids(service)) == 1
+    before = learned_runs(service)
+    assert service.execute(EARLY)["output"] == "True\n"
+    assert learned_runs(service) == before + 1
+    seen = metrics(service)
+    assert seen['hatchery_learned_sets{environment="default"}'] == 1
+    assert seen['hatchery_learned_bytes{environment="default"}'] == service.client.get("/info").json()["environments"][0]["learned"][0]["memory"] > 1 << 20
+    (front,) = service.role_pids()["front"]
+    os.kill(front, signal.SIGKILL)  # a new one is told again
+    wait_for(lambda: service.role_pids().get("front", [front]) != [front], 20, "a new front")
+    service.wait_healthy()
+    wait_for(lambda: learned(service) == [["email.parser"]], 20, "the same information")
+
+
+@pytest.mark.parametrize("code", [
+    "import json, sys; print('email' in sys.modules)",
+    "import sys\nprint('email' in sys.modules)\nimport email.parser",
+    "import sys\nif True:\n    pass\nimport os\nprint('email' in sys.modules)",
+    "text = '''\nimport email.parser\n'''\nimport sys\nprint('email' in sys.modules)",
+])
+def test_who_does_not_begin_with_it_does_not_have_it(make_service, code):
+    service = make_service(pool=2, learn=LEARN)
+    teach(service)
+    before = learned_runs(service)
+    assert service.execute(code)["output"] == "False\n"
+    assert learned_runs(service) == before
+
+
+def test_nobody_gets_what_he_does_not_import(make_service):
+    """Of the sets that there are the largest one that is part of what the program begins with; not one that has more."""
+    service = make_service(pool=4, learn=LEARN)
+    both = EARLY + "\nimport decimal"  # too late to count
+    teach(service, "import decimal\n" + EARLY)
+    assert sorted(learned(service)[0]) == ["decimal", "email.parser"]
+    before = learned_runs(service)
+    assert service.execute(both)["output"] == "False\n"
+    assert service.execute("import sys, decimal\nprint('email' in sys.modules)")["output"] == "False\n"
+    assert learned_runs(service) == before
+    assert service.execute("import http.client, decimal\n" + EARLY)["output"] == "True\n"
+    assert learned_runs(service) == before + 1
+
+
+@pytest.mark.parametrize("request_has", [
+    {"files": [{"path": "email/__init__.py", "content": ""}, {"path": "email/parser.py", "content": "class Parser: mine = True"}]},
+    {"files": [{"path": "helper.py", "content": ""}]},
+    {"env": {"ANY": "thing"}},
+])
+def test_what_could_change_an_import_keeps_it_plain(make_service, request_has):
+    service = make_service(pool=2, learn=LEARN)
+    teach(service)
+    before = learned_runs(service)
+    answer = run(service, EARLY + "\nprint(hasattr(email.parser.Parser, 'mine'))", **request_has)
+    assert answer["output"] == f"False\n{'files' in request_has and len(request_has['files']) == 2}\n"
+    assert learned_runs(service) == before
+    assert run(service, EARLY, files=[{"path": "data.csv", "content": "1"}])["output"] == "True\n"
+
+
+def test_a_file_that_the_program_writes_comes_first(make_service):
+    """Its import does not stand at the head then, so it is not in a sandbox that has it."""
+    service = make_service(pool=2, learn=LEARN)
+    teach(service)
+    code = "import os\nos.mkdir('email')\nopen('email/parser.py', 'w').write('mine = 1')\nopen('email/__init__.py', 'w').close()\nimport email.parser\nprint(email.parser.mine)"
+    assert service.execute(code)["output"] == "1\n"
+
+
+def test_sealed_as_every_other(make_service):
+    service = make_service(pool=2, learn=LEARN)
+    code = """import email.parser, gc, os, resource
+keys = ("Uid", "Gid", "Groups", "NStgid", "Cap", "NoNewPrivs", "Seccomp", "Threads", "SigIgn", "SigCgt", "SigBlk")
+print([line for line in open("/proc/self/status") if line.startswith(keys)])
+print([line.split()[3:6] for line in open("/proc/self/mountinfo")])
+print([resource.getrlimit(n) for n in range(16)], sorted(os.listdir("/proc/self/fd")), os.getcwd(), dict(os.environ))
+print(open("/proc/self/cgroup").read())
+"""
+    plain = service.execute(code)
+    teach(service)
+    before = learned_runs(service)
+    assert service.execute(code)["output"] == plain["output"] and plain["status"] == "ok"
+    assert learned_runs(service) == before + 1
+
+
+def test_what_is_random_is_random(make_service, modules):
+    service = make_service(pool=2, learn="is_good", python=modules)
+    code = "import is_good\nprint(is_good.generator.random())"
+    teach(service, code)
+    before = learned_runs(service)
+    assert len({service.execute(code)["output"] for _ in range(10)}) == 10
+    assert learned_runs(service) > before
+
+
+@pytest.mark.parametrize("module", ["starts_a_thread", "opens_a_file", "prints", "warns", "starts_a_process", "is_broken", "exits"])
+def test_what_cannot_be_learned_is_tried_once(make_service, modules, module):
+    service = make_service(pool=2, learn=f"is_good,{module}", python=modules, log_level="info")
+    code = f"import {module}"
+    service.canary()
+    expected = service.execute(code)
+    for _ in range(3):
+        service.execute(code)
+    wait_for(lambda: events(service, "failed"), 30, "a failure")
+    (failure,) = events(service, "failed")
+    assert f"modules={module}" in failure
+    for _ in range(5):
+        answer = service.execute(code)
+        assert [answer[key] for key in ("output", "error", "exit_code")] == [expected[key] for key in ("output", "error", "exit_code")]
+    time.sleep(2)
+    assert len(events(service, "failed")) == 1 and not pids(service) and not learned(service)
+    for _ in range(3):
+        service.execute("import is_good\nimport " + module)
+    teach(service, "import is_good")  # the others are none the worse for it
+
+
+def test_memory(make_service):
+    """What is more than learn-memory goes at once, and is not tried again."""
+    service = make_service(pool=2, learn=LEARN, learn_memory="1M", log_level="info")
+    service.canary()
+    for _ in range(4):
+        service.execute(EARLY)
+    wait_for(lambda: events(service, "dropped"), 30, "a set that is too large")
+    assert "why=learn-memory" in events(service, "dropped")[0]
+    for _ in range(4):
+        assert service.execute(EARLY)["output"] == "False\n"
+    time.sleep(3)
+    assert len(events(service, "warm")) == 1 and not learned(service)
+    wait_for(lambda: not pids(service), 10, "its end")
+
+
+@pytest.mark.parametrize("off", [{"learn": ""}, {"learn": LEARN, "learn_memory": 0}, {"learn": "nowhere_at_all"}])
+def test_off(make_service, off):
+    service = make_service(pool=2, **off)
+    for _ in range(6):
+        assert service.execute(EARLY)["output"] == "False\n"
+    time.sleep(0.5)
+    assert not pids(service) and not learned(service) and learned_runs(service) == 0
+
+
+def test_its_death_costs_nothing(make_service):
+    service = make_service(pool=2, learn=LEARN, log_level="info")
+    teach(service)
+    plain = service.role_pids()["zygote"]
+    for _ in range(2):
+        (pid,) = pids(service)
+        os.kill(pid, signal.SIGKILL)
+        for _ in range(5):
+            assert service.execute(EARLY)["status"] == "ok"
+        wait_for(lambda pid=pid: pids(service) not in ([], [pid]), 30, "another one")
+        teach(service)
+    assert service.role_pids()["zygote"] == plain and len(events(service, "lost")) == 2
+    assert service.execute(EARLY)["output"] == "True\n"
+
+
+def test_rotation(make_service):
+    service = make_service(pool=2, learn=LEARN, rotate_runs=5, log_level="info")
+    teach(service)
+    (first,) = pids(service)
+    for _ in range(8):
+        assert service.execute(EARLY)["status"] == "ok"
+    wait_for(lambda: events(service, "rotated"), 30, "a rotation")
+    wait_for(lambda: len(pids(service)) == 1, 10, "the end of the old one")
+    assert pids(service) != [first]
+    teach(service)
+    assert service.execute(EARLY)["output"] == "True\n"
+
+
+def test_a_memory_fault_replaces_it(make_service):
+    service = make_service(pool=2, learn=LEARN, log_level="info")
+    teach(service)
+    (first,), plain = pids(service), service.role_pids()["zygote"]
+    assert service.execute(EARLY + "\nimport os; os.abort()")["status"] == "signal"
+    wait_for(lambda: events(service, "rotated"), 30, "a rotation")
+    wait_for(lambda: len(pids(service)) == 1 and pids(service) != [first], 10, "the end of the old one")
+    assert service.role_pids()["zygote"] == plain  # it has another layout, which nobody has seen
+
+
+def test_many_sets_do_not_keep_the_machine_busy(make_service):
+    """Who begins with another set each time gets no more of them than there may be, and not one after the other."""
+    names = ["decimal", "fractions", "statistics", "csv", "argparse", "pprint", "textwrap", "shlex"]
+    service = make_service(pool=4, pool_max=8, learn=",".join(names), log_level="info")
+    start = time.monotonic()
+    while time.monotonic() - start < 5:
+        for i in range(8):
+            for _ in range(3):
+                assert service.execute(f"import {names[i]}, {names[i - 3]}")["status"] == "ok"
+    wait_for(lambda: len(pids(service)) <= 4, 10, "four at most")
+    assert 1 <= len(events(service, "warm")) <= 8
+    assert len(learned(service)) <= 4
+    service.canary()
+
+
+def test_a_program_of_nothing_but_imports(make_service):
+    service = make_service(pool=2, learn=LEARN)
+    code = "import json, os, re\n" * 50_000
+    assert service.execute(code)["status"] == "ok"
+    assert service.execute("import " + ", ".join(["json"] * 100_000))["status"] == "ok"
+    service.canary()
+
+
+def test_each_environment_learns_for_itself(make_service):
+    service = make_service(pool=2, learn=LEARN, **{"environment.other.pool": 1, "environment.other.learn": "decimal", "environment.off.pool": 1, "environment.off.learn": ""})
+    teach(service, "import decimal", environment="other")
+    for _ in range(4):
+        run(service, EARLY, environment="off")
+        run(service, EARLY, environment="other")
+    assert [learned(service, i) for i in range(3)] == [[], [["decimal"]], []]
+    assert learned_runs(service, "other") == 0
+
+
+def test_settings_are_checked():
+    for value, wrong in (("1numpy", "is not a list of modules"), (",".join(f"m{i}" for i in range(33)), "at most 32")):
+        found = command("serve", "--listen", "127.0.0.1:0", "--learn", value)
+        assert found.returncode == 2 and b"learn: " in found.stderr and wrong.encode() in found.stderr
