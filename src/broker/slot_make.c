@@ -280,7 +280,7 @@ void slot_program_forked(struct broker *broker, struct environment *env, const s
 void slot_make_hurry(struct slot *slot)
 {
     slot->background = false;
-    slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
+    slot->deadline = now_ns() + MAKING_DEADLINE_NS;
     cgroup_background(&slot->cgroup, false);
 }
 

@@ -56,6 +56,13 @@ void pipes_rest(struct pipes *pipes, struct run *run)
         uv_timer_start(&pipes->rest_timer, on_rest_timer, REST_MS, 0);
 }
 
+void pipes_forget(struct pipes *pipes, struct run *run)
+{
+    list_remove(&run->link);
+    if (list_empty(&pipes->resting)) /* or it would wake the front for nobody */
+        uv_timer_stop(&pipes->rest_timer);
+}
+
 static void on_events(uv_poll_t *poll, int status, int events)
 {
     struct pipes *pipes = poll->data;

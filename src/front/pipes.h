@@ -30,3 +30,4 @@ void pipes_watch(const struct pipes *pipes, struct sandbox *sandbox, enum run_st
 /* The same of standard output and standard error, now, or after a moment's rest. */
 void pipes_watch_output(const struct pipes *pipes, struct sandbox *sandbox);
 void pipes_rest(struct pipes *pipes, struct run *run);
+void pipes_forget(struct pipes *pipes, struct run *run); /* it is over */

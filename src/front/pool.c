@@ -464,7 +464,7 @@ static void finish(struct pool *pool, struct sandbox *sandbox)
     run->key->run_seconds += (double)run->end.wall_ns / 1e9;
     log_end(run, &run->end);
     sandbox_free(pool, sandbox);
-    list_remove(&run->link);
+    pipes_forget(&pool->pipes, run);
     run_free(run);
     start_waiting(pool);
 }
