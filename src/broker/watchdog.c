@@ -13,13 +13,14 @@ void watchdog_heard(struct watchdog *watchdog)
 enum watchdog_news watchdog_tick(struct watchdog *watchdog, pid_t pid, enum watchdog_duty duty, char *why, size_t size)
 {
     uint64_t cpu_ms = watchdog->cpu_ms;
-    if (watchdog->heard || watchdog->duty != duty) {
-        *watchdog = (struct watchdog){.duty = duty, .still = watchdog->heard ? 0 : watchdog->still};
+    if (watchdog->heard) {
+        *watchdog = (struct watchdog){.duty = duty};
         return WATCHDOG_WELL;
     }
     const char state = process_state(pid, &cpu_ms);
-    if (!watchdog->asked) {
-        *watchdog = (struct watchdog){.duty = duty, .asked = true, .still = watchdog->still, .cpu_ms = cpu_ms, .asked_cpu_ms = cpu_ms};
+    if (!watchdog->asked || watchdog->duty != duty) { /* what has changed is what it owes, not that it stands still */
+        const unsigned still = state == 'T' ? watchdog->still + 1 : 0;
+        *watchdog = (struct watchdog){.duty = duty, .asked = true, .still = still, .cpu_ms = cpu_ms, .asked_cpu_ms = cpu_ms};
         return WATCHDOG_ASK;
     }
     const bool still = state == 'T' || (duty == WATCHDOG_ANSWERS && state == 'S' && cpu_ms == watchdog->cpu_ms);

@@ -65,13 +65,18 @@ static void one_that_talks_is_not_asked(void **data)
 static void stopped(void **data)
 {
     state = 'T';
-    assert_int_equal(hangs_after(WATCHDOG_ANSWERS, 0), 1 + WATCHDOG_STILL_TICKS);
+    assert_int_equal(hangs_after(WATCHDOG_ANSWERS, 0), WATCHDOG_STILL_TICKS);
     setup(data);
     state = 'T';
-    assert_in_range(hangs_after(WATCHDOG_IDLE, 0), 1, 2 + WATCHDOG_STILL_TICKS);
+    assert_int_equal(hangs_after(WATCHDOG_IDLE, 0), WATCHDOG_STILL_TICKS);
     setup(data);
     state = 'T';
-    assert_in_range(hangs_after(WATCHDOG_STARTS, 0), 1, 2 + WATCHDOG_STILL_TICKS);
+    assert_int_equal(hangs_after(WATCHDOG_STARTS, 0), WATCHDOG_STILL_TICKS);
+    setup(data);
+    state = 'T';
+    for (unsigned i = 1; i < WATCHDOG_STILL_TICKS; i++) /* asked for something meanwhile */
+        assert_int_not_equal(tick(i < 3 ? WATCHDOG_IDLE : WATCHDOG_ANSWERS), WATCHDOG_HANGS);
+    assert_int_equal(tick(WATCHDOG_ANSWERS), WATCHDOG_HANGS);
 }
 
 static void asleep(void **data)
@@ -112,9 +117,10 @@ static void an_answer_in_the_last_moment(void **data)
 {
     state = 'T';
     for (int i = 0; i < LONG; i++) {
-        for (int ticks = 0; ticks < WATCHDOG_STILL_TICKS; ticks++)
+        for (int ticks = 1; ticks < WATCHDOG_STILL_TICKS; ticks++)
             assert_int_not_equal(tick(WATCHDOG_ANSWERS), WATCHDOG_HANGS);
         watchdog_heard(&watchdog);
+        assert_int_equal(tick(WATCHDOG_ANSWERS), WATCHDOG_WELL);
     }
 }
 
