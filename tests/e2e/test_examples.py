@@ -58,6 +58,8 @@ NOT_RUN = [
     ("docs/deployment.md", "docker-compose", "needs Docker: tests/container"),
     ("docs/deployment.md", "deploy:", "a part of docker-compose.yml, which tests/container runs"),
     ("docs/deployment.md", "docker build", "needs Docker: tests/container"),
+    ("docs/deployment.md", "podman load", "needs Podman and its image: by hand, as the page says"),
+    ("docs/deployment.md", "systemd-run --user --scope -p Delegate=yes podman", "as above"),
     ("docs/deployment.md", "sudo install", "changes the machine's AppArmor"),
     ("docs/deployment.md", "make deb", "installs a package: tools/deb.sh test does it in a root of its own"),
     ("docs/deployment.md", "sudo apt install uidmap", "changes the machine's users: tests/vm/test_rootless.py"),
