@@ -50,6 +50,8 @@ def measure_matrix(options, folder):
                 "bare fork": BareFork(*preload),
                 "FastAPI": fastapi, "python3": python, "bubblewrap": bwrap,
             }
+            if preload:  # with nothing configured: the first, short round is what it learns from
+                systems["hatchery, learned"] = Http(options.binary, start_hatchery(options, folder, *BIG))
             others = {name: Other(options.binary, url, body, expected) for name, url, body, expected in options.also}
             try:
                 for number in range(options.rounds + 1):
@@ -64,8 +66,9 @@ def measure_matrix(options, folder):
                             if number:
                                 found.setdefault(row, {}).setdefault(who, []).append(one)
             finally:
-                systems["hatchery"].stop()
-                systems["bare fork"].stop()
+                for who in ("hatchery", "hatchery, learned", "bare fork"):
+                    if who in systems:
+                        systems[who].stop()
     finally:
         fastapi.stop()
     return found

@@ -82,6 +82,39 @@ def test_same_as_python(sandboxes, name):
         assert found[environment].status == expected.status, environment
 
 
+def metric(service, name):
+    return int(re.search(re.escape(name) + r" (\d+)", service.client.get("/metrics").text)[1])
+
+
+@pytest.mark.parametrize("module", PRELOAD)
+def test_same_with_a_learned_module(tmp_path, module):
+    """What a program begins with is there before its first line, and it does not notice: not even those that look for it."""
+    head = re.compile(rb"^(?:import|from)[ \t]+" + re.escape(module).encode() + rb"\b", re.M)
+    names = [name for name in NAMES if name not in DIFFERENCES and not name.startswith("sandbox/") and head.search(reference.source(name))
+             and not reference.missing(reference.source(name))]
+    service = services.Service(folder=tmp_path, **{key: value for key, value in LIMITS.items() if "." not in key}, learn=module)
+    ready = 'hatchery_learned_sandboxes_ready{environment="default"}'
+    learned = 'hatchery_learned_runs_total{environment="default",sandbox="learned"}'
+    try:
+        service.canary()
+        for _ in range(3):
+            assert service.execute(f"import {module}")["status"] == "ok"
+        for name in names:
+            code = reference.source(name)
+            expected = reference.run(code)
+            services.wait_for(lambda: metric(service, ready) > 0, 30, "a sandbox with it")
+            found = in_sandbox(service, code)
+            assert found.stdout == as_text(expected.stdout), name
+            assert without_pid(found.stderr) == without_pid(as_text(expected.stderr)), name
+            assert found.status == expected.status, name
+        services.wait_for(lambda: metric(service, ready) > 0, 30, "a sandbox with it")
+        before = metric(service, learned)
+        assert service.execute(f"import {module}")["status"] == "ok"
+        assert metric(service, learned) == before + 1
+    finally:
+        assert service.stop() == 0
+
+
 @pytest.mark.parametrize("name", sorted(DIFFERENCES))
 def test_differs_on_purpose(sandboxes, name):
     entry = DIFFERENCES[name]
