@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/socket.h>
@@ -214,6 +215,17 @@ static char *const program_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
                                             "NUMEXPR_NUM_THREADS=1",
                                             NULL};
 
+/* Modules write at their import: matplotlib refuses to be imported without a folder for its cache. These are the zygote's alone, in a
+ * mount namespace of its own: programs enter a nest's, which has none of it. */
+static int mount_zygote_folders(void)
+{
+    static const char *const folders[] = {"/tmp", TREE_WORK};
+    int r = unshare(CLONE_NEWNS);
+    for (size_t i = 0; r == 0 && i < sizeof folders / sizeof folders[0]; i++)
+        r = mount("tmpfs", folders[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m");
+    return r;
+}
+
 static _Noreturn void exec_zygote(const struct launcher *launcher)
 {
     const struct config_environment *config = launcher->plan->config;
@@ -223,6 +235,10 @@ static _Noreturn void exec_zygote(const struct launcher *launcher)
              launcher->plan->landlock_min, FD_SECCOMP);
     snprintf(modules, sizeof modules, "%u", launcher->modules);
     keep_fds(launcher->zygote_channel, launcher->plan->seccomp, launcher->output);
+    if (mount_zygote_folders() != 0) {
+        fprintf(stderr, "hatchery: cannot mount folders for what modules write at their import: %s\n", strerror(errno));
+        _exit(120);
+    }
     char *argv[] = {launcher->plan->interpreter, "-c", (char *)boot_source, "3", settings, config->preload, config->learn, modules, NULL};
     execve(launcher->plan->interpreter, argv, program_environment);
     fprintf(stderr, "hatchery: cannot exec %s: %s\n", launcher->plan->interpreter, strerror(errno));

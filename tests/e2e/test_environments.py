@@ -365,6 +365,24 @@ def test_one_that_has_threads_is_refused(venv):
     assert "2 threads after the imports" in done.stderr.decode()
 
 
+def test_one_that_keeps_a_descriptor_is_refused(venv):
+    """A program has its own under the same numbers, and the module's would read and close those."""
+    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
+    (site / "opened.py").write_text("file = open(__file__)\n")
+    done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", f"--environment.bad.python={venv}", "--environment.bad.preload=opened")
+    assert done.returncode == 1
+    assert "opened.py open, which a fork cannot take along" in done.stderr.decode()
+
+
+def test_modules_that_write_at_their_import(venv):
+    """A zygote has folders to write to; nothing of them is in a program's."""
+    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
+    (site / "writes.py").write_text("import tempfile\nfolder = tempfile.mkdtemp()\nopen('/sandbox/cache', 'w').close()\n")
+    code = b"import os, writes; print(writes.folder[:5], os.listdir('/tmp'), os.listdir('.'))"
+    done = command("run", "--python", venv, "--preload", "writes", "-", input=code)
+    assert (done.returncode, done.stdout) == (0, b"/tmp/ [] ['main.py']\n"), done
+
+
 def test_run_command(venv):
     done = command("run", "--environment", "other", "--environment.other.python", venv, "-", input=b"import only_here; print(only_here.value)")
     assert (done.returncode, done.stdout) == (0, b"of the venv\n"), done
