@@ -86,10 +86,11 @@ static bool match_part(const char *p, const char *p_end, const char *s, const ch
     return p == p_end;
 }
 
-/* The states that can be reached without taking a part of the path: past every "**". */
+/* The states that can be reached without taking a part of the path: past every "**" but the last part of the pattern, which means
+ * what is in a folder and not the folder. */
 static uint64_t close_over(uint64_t states, const bool *any, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i + 1 < count; i++)
         if ((states >> i & 1) != 0 && any[i])
             states |= (uint64_t)1 << (i + 1);
     return states;
@@ -119,7 +120,7 @@ bool glob_match(const char *pattern, const char *path)
             if ((states >> i & 1) == 0)
                 continue;
             if (any[i])
-                next |= *s != '.' ? (uint64_t)1 << i : 0;
+                next |= *s != '.' ? (uint64_t)(i + 1 < count ? 1 : 3) << i : 0;
             else if (match_part(parts[i], ends[i], s, end))
                 next |= (uint64_t)1 << (i + 1);
         }

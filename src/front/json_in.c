@@ -77,17 +77,17 @@ static int hex4(const struct scanner *s, const char *at)
     return value;
 }
 
-/* At the 'u' of an escape: the character, or -1. */
+/* At the 'u' of an escape: the character, or -1. As in Python, an escape and a pair of them want something behind them. */
 static long scan_unicode_escape(struct scanner *s, bool name)
 {
     enum { REPLACEMENT = 0xfffd };
     const int value = hex4(s, s->at + 1);
-    if (value < 0) {
+    if (value < 0 || s->end - s->at == 5) {
         fail(s, s->at, BAD_UNICODE_ESCAPE);
         return -1;
     }
     s->at += 5;
-    if (value >= 0xd800 && value <= 0xdbff && s->end - s->at >= 6 && s->at[0] == '\\' && s->at[1] == 'u') {
+    if (value >= 0xd800 && value <= 0xdbff && s->end - s->at > 6 && s->at[0] == '\\' && s->at[1] == 'u') {
         const int low = hex4(s, s->at + 2);
         if (low >= 0xdc00 && low <= 0xdfff) {
             s->at += 6;

@@ -24,7 +24,11 @@ const char *text_check_glob(struct string_view text);
 
 /* Base64 with padding, white space ignored. */
 const char *text_check_base64(struct string_view text);
-#define TEXT_BASE64_PATTERN "^[A-Za-z0-9+/ \\t\\r\\n]*(=[ \\t\\r\\n]*){0,2}$"
+#define TEXT_BASE64_SPACE "[ \\t\\r\\n]*"
+#define TEXT_BASE64_DIGIT "[A-Za-z0-9+/]" TEXT_BASE64_SPACE
+#define TEXT_BASE64_PATTERN                                                                                                            \
+    "^" TEXT_BASE64_SPACE "(" TEXT_BASE64_DIGIT TEXT_BASE64_DIGIT "(" TEXT_BASE64_DIGIT TEXT_BASE64_DIGIT "|=" TEXT_BASE64_SPACE       \
+    "=" TEXT_BASE64_SPACE "$|" TEXT_BASE64_DIGIT "=" TEXT_BASE64_SPACE "$))*$"
 
 /* How many bytes a checked text stands for, and the bytes. */
 size_t text_base64_size(struct string_view text);

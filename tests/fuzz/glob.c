@@ -38,6 +38,8 @@ static bool parts_match(char **patterns, char **parts)
 {
     if (*patterns == NULL)
         return *parts == NULL;
+    if (strcmp(*patterns, "**") == 0 && patterns[1] == NULL)
+        return *parts != NULL && (*parts)[0] != '.' && (parts[1] == NULL || parts_match(patterns, parts + 1));
     if (strcmp(*patterns, "**") == 0)
         return parts_match(patterns + 1, parts) || (*parts != NULL && (*parts)[0] != '.' && parts_match(patterns, parts + 1));
     return *parts != NULL && one_part(*patterns, *parts) && parts_match(patterns + 1, parts + 1);

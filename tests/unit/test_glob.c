@@ -22,6 +22,7 @@ static void matches(void **state)
         {"[!ab]", "c", true},      {"[!ab]", "a", false},       {"[a-c]", "b", true},      {"[a-c]", "d", false},
         {"[]]", "]", true},        {"[!]]", "a", true},         {"[a", "[a", true},        {"[", "[", true},
         {"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", true},              {"[a-]", "-", true},       {"x[0-9]y", "x5y", true},
+        {"a/**", "a", false},      {"*/*/**", "0/0", false},    {"**/**", "a", true},      {"*/**/**", "a/b", true},
         {"", "a", false},          {"*", "", true},             {"a/", "a", false},        {"[!a]", ".", false},
         {"?", "\xff", true},       {"*", "\xff\xfe", true},  {"?", "\xf8\x80\x80\x80", false}, {"[\xc3\xbf]", "\xff", false},
     };
