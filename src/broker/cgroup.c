@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* The counters: which file, by version, and how it is opened. */
-enum counter { MEMORY_PEAK, MEMORY_EVENTS, MEMORY_FAILURES, PIDS_CURRENT, PIDS_EVENTS, PIDS_PEAK, CPU_TOTAL, CPU_USER, CPU_SYSTEM, WEIGHT, END };
+enum counter { MEMORY_PEAK, MEMORY_EVENTS, MEMORY_FAILURES, PIDS_CURRENT, PIDS_EVENTS, PIDS_PEAK, CPU_TOTAL, CPU_USER, CPU_SYSTEM, END };
 static const struct {
     const char *controller, *v1, *v2;
     int flags;
@@ -29,7 +29,6 @@ static const struct {
     [CPU_TOTAL] = {"cpuacct", "cpuacct.usage", "cpu.stat", O_RDONLY, true},
     [CPU_USER] = {"cpuacct", "cpuacct.usage_user", NULL, O_RDONLY, false},
     [CPU_SYSTEM] = {"cpuacct", "cpuacct.usage_sys", NULL, O_RDONLY, false},
-    [WEIGHT] = {"cpu", "cpu.shares", "cpu.weight", O_WRONLY, false},
     [END] = {"pids", "pids.max", "cgroup.kill", O_WRONLY, false}, /* see cgroup_kill(); cgroup.kill: Linux 5.14 */
 };
 
@@ -301,14 +300,6 @@ bool cgroup_rearm(const struct cgroup *cgroup)
 bool cgroup_reset_peak(const struct cgroup *cgroup)
 {
     return cgroup->files[MEMORY_PEAK] >= 0 && pwrite(cgroup->files[MEMORY_PEAK], "0", 1, 0) == 1;
-}
-
-void cgroup_background(const struct cgroup *cgroup, bool background)
-{
-    static const char *const weights[2][2] = {{"1024", "64"}, {"100", "6"}}; /* the kernel's own, and a sixteenth of it */
-    const char *weight = weights[cgroup->tree->version == 2][background];
-    if (cgroup->files[WEIGHT] >= 0 && pwrite(cgroup->files[WEIGHT], weight, strlen(weight), 0) < 0)
-        return; /* it matters for latency alone */
 }
 
 bool cgroup_kill(struct cgroup *cgroup)

@@ -33,7 +33,7 @@ struct cgroup_usage {
 
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 
-enum { CGROUP_HIERARCHIES_MAX = 6, CGROUP_FILES_MAX = 11 };
+enum { CGROUP_HIERARCHIES_MAX = 6, CGROUP_FILES_MAX = 10 };
 
 struct cgroup_tree {
     int version; /* 1 or 2 */
@@ -80,9 +80,6 @@ int cgroup_lower(const struct cgroup *cgroup, uint64_t memory, uint32_t processe
 
 /* How many processes the kernel's OOM killer has ended in it. */
 uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
-
-/* While `background`, what runs in it gets a sixteenth of what another group gets of a core that both want. */
-void cgroup_background(const struct cgroup *cgroup, bool background);
 
 /* Removes it. 0, or -1 with errno (EBUSY while something lives in it). */
 int cgroup_destroy(struct cgroup *cgroup);

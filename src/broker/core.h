@@ -47,7 +47,6 @@ struct slot {
     bool collects;  /* it stays until the run is over */
     bool collecting; /* the run is over, and it does */
     bool preparing; /* between RUN_PREPARE and RUN_PREPARED */
-    bool background; /* while it is made: its group gives way to those of programs that run */
     bool lowered;   /* the cgroup's limits are not the environment's any more */
     uint64_t nest;   /* generation of the sandbox that the nest was made for; names the init in events */
     bool nest_spent; /* the nest is not for another run: something may live in it, or its makers are gone */
@@ -286,7 +285,6 @@ bool supply_is_idle(const struct environment *env); /* nothing of it runs, is re
 
 /* slot_make.c */
 void slot_make(struct broker *broker, struct slot *slot, uint32_t set);
-void slot_make_hurry(struct slot *slot); /* it need not give way any more */
 void slot_nest_made(struct broker *broker, struct environment *env, const struct message *message);
 void slot_program_forked(struct broker *broker, struct environment *env, const struct message *message);
 void slot_program_says(struct broker *broker, struct slot *slot);

@@ -289,8 +289,6 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         log_event(LOG_WARN, "collector.late", LOG_I("slot", slot->index));
         slot->deadline = now + DYING_DEADLINE_NS;
         collector_kill(slot);
-    } else if ((slot->state == SLOT_NESTING || slot->state == SLOT_FORKING) && slot->background) {
-        slot_make_hurry(slot);
     } else if (slot->state == SLOT_FORKING && slot->program == 0 && slot->set != SET_PLAIN) {
         sets_broke(broker, slot->environment, slot->set, "it did not fork in time");
         slot_abandon(broker, slot);

@@ -17,7 +17,6 @@
 enum { MAKING_BACKOFF_STEPS = 7 };
 #define MAKING_BACKOFF_NS 25000000ULL
 #define MAKING_DEADLINE_NS 10000000000ULL
-#define MAKING_PATIENCE_NS 10000000ULL /* for which it gives way to what runs; whoever waits for it has then waited enough */
 
 /* The slot that a maker's message names: a maker knows its environment's slots only. */
 static struct slot *slot_in(struct environment *env, const struct message_head *head)
@@ -167,7 +166,7 @@ void slot_make(struct broker *broker, struct slot *slot, uint32_t set)
     slot->memory_limit = (uint64_t)slot->environment->config->limit_memory;
     slot->setup_ns = slot->started_at = slot->ended_at = 0;
     slot->made_at = now_ns();
-    slot->deadline = slot->made_at + MAKING_PATIENCE_NS;
+    slot->deadline = slot->made_at + MAKING_DEADLINE_NS;
     if (prepare_cgroup(broker, slot, &err) != 0) {
         if (!slot->environment->served_once)
             broker_fail(broker, &err);
@@ -176,8 +175,6 @@ void slot_make(struct broker *broker, struct slot *slot, uint32_t set)
         slot->deadline = 0;
         return;
     }
-    slot->background = true;
-    cgroup_background(&slot->cgroup, true);
     if (set == SET_PLAIN && announce(slot) != 0) {
         environment_lose(broker, slot->environment, "its channel broke");
         return;
@@ -277,21 +274,12 @@ void slot_program_forked(struct broker *broker, struct environment *env, const s
     }
 }
 
-void slot_make_hurry(struct slot *slot)
-{
-    slot->background = false;
-    slot->deadline = now_ns() + MAKING_DEADLINE_NS;
-    cgroup_background(&slot->cgroup, false);
-}
-
 static void hand_over(struct broker *broker, struct slot *slot)
 {
     epoll_ctl(broker->epoll, EPOLL_CTL_DEL, slot->job, NULL);
     slot->ready_at = now_ns();
     slot->setup_ns = slot->ready_at - slot->made_at;
     slot->state = SLOT_READY;
-    if (slot->background)
-        slot_make_hurry(slot);
     slot->deadline = 0;
     slot->ready_unsent = true;
     slot->environment->served_once = true;

@@ -1,10 +1,6 @@
 """The pool follows what is asked for: it grows by bursts, within its bounds, and shrinks when nobody needs it."""
 
-import os
-import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from service import command, post, wait_for
 
@@ -93,37 +89,3 @@ def test_settings():
     assert done.returncode == 2 and "pool-max: 4 is less than pool (8)" in done.stderr.decode()
     done = command("serve", "--listen=127.0.0.1:0", "--concurrency=1024", "--pool-max=1024")
     assert done.returncode == 1 and "3072" in done.stderr.decode()
-
-
-def weight_files(service):
-    """(file that says what a slot's group weighs when several want a core, what is usual)"""
-    found = [(Path(folder, name), usual) for folder in service.cgroups() for name, usual in (("cpu.shares", 1024), ("cpu.weight", 100))]
-    return [(path, usual) for path, usual in found if path.parent.name.isdigit() and path.exists()]
-
-
-def test_what_is_made_gives_way_to_what_runs(make_service):
-    """While a sandbox is made its group weighs little; not when it is ready, nor when it has not become so in time."""
-    service = make_service(pool=4, pool_max=4, concurrency=4)
-    wait_for(lambda: ready(service) == 4, 20, "the pool")
-    grow(service, 4)
-    files = weight_files(service)
-
-    def weights():
-        return {int(path.read_text()) / usual for path, usual in files}
-
-    wait_for(lambda: weights() == {1.0}, 20, "all made")
-    with ThreadPoolExecutor(1) as thread:
-        bursts = thread.submit(lambda: [burst(service, 8, "pass") for _ in range(20)])
-        seen = set()
-        while not bursts.done():
-            seen |= weights()
-        bursts.result()
-    assert len(seen) == 2 and min(seen) < 0.1 and max(seen) == 1, seen
-    (zygote,) = service.role_pids()["zygote"]
-    os.kill(zygote, signal.SIGSTOP)
-    try:
-        burst(service, 4, "pass")
-        wait_for(lambda: weights() == {1.0}, 5, "what is late is made like everything else", 0.02)
-    finally:
-        os.kill(zygote, signal.SIGCONT)
-    service.canary()
