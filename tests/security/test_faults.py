@@ -218,7 +218,8 @@ def test_fault_17_all_that_are_ready_die_again_and_again(target):
             time.sleep(0.05)
         for one in clients:
             one.result()
-    assert set(ends) <= {(200, "ok", "42\n"), (200, "signal", ""), (200, "signal", "42\n")}, Counter(ends)
+    killed = {(200, "signal", "42\n"[:n]) for n in range(4)}  # print() writes twice
+    assert set(ends) <= {(200, "ok", "42\n")} | killed, Counter(ends)
     assert ends.count((200, "ok", "42\n")) > 50, Counter(ends)
     assert target.log_text().count("sandbox.quarantined") == 0
     target.canary()
