@@ -1,6 +1,6 @@
 #!/bin/sh
-# test.sh FOLDER SUITE...: the suites with the plain build, then those that drive C code again with the sanitizers (not browser: its pages
-# send what other suites send, too; not fidelity: what it is about runs in the interpreter, which has none).
+# test.sh FOLDER SUITE...: the suites with the plain build, then those that drive C code again with the sanitizers (all but
+# browser: its pages send what other suites send, too).
 # Suites: unit (meson), and folders of tests/ that pytest runs. Results land in FOLDER/results as JUnit XML; the last
 # line says how many passed and failed. As root, or with sudo: the sandboxes need it.
 set -eu
@@ -30,7 +30,7 @@ python() {
 # all NAME-PREFIX FOLDER
 all() {
     for suite in $suites; do
-        if [ -n "$1" ] && { [ "$suite" = browser ] || [ "$suite" = fidelity ]; }; then
+        if [ "$suite" = browser ] && [ -n "$1" ]; then
             continue
         elif [ "$suite" = unit ]; then
             unit "$1unit" "$2"

@@ -132,6 +132,7 @@ struct environment {
 
     struct maker incubator, zygote;
     bool warm;
+    bool lost_forks;            /* a zygote died that owed some: who they are shows when nobody else owes an answer */
     bool resting;               /* nobody has used it for long, and its pool is 0: it has no processes until somebody does */
     uint64_t since;             /* when they were started */
 

@@ -105,7 +105,7 @@ int environment_begin(struct broker *broker, struct environment *env, struct err
 
 void environment_end(struct environment *env)
 {
-    env->warm = false;
+    env->warm = env->lost_forks = false;
     env->rotate_at = 0;
     sets_end(env);
     maker_stop(&env->next);
@@ -252,8 +252,22 @@ void maker_forget_forks(struct broker *broker, struct environment *env, uint32_t
         else if (slot->state == SLOT_DYING && slot->init == 0)
             slot_init_ended(broker, slot);
     }
-    if (lost)
-        reap_strangers(broker, env);
+    if (lost) {
+        env->lost_forks = true;
+        env->fill_at = now_ns(); /* a look at them, should nobody owe an answer any more */
+    }
+}
+
+/* What a dead zygote has cloned without having told of it is a stranger. So is, for a moment, what the others have just cloned: theirs to
+ * tell first. Nothing new is asked of them meanwhile (supply_fill()). */
+static void reap_lost_forks(struct broker *broker, struct environment *env)
+{
+    for (uint32_t i = 0; i < env->slot_count; i++)
+        if (env->slots[i].fork_pending || env->slots[i].nest_pending)
+            return;
+    env->lost_forks = false;
+    reap_strangers(broker, env);
+    env->fill_at = now_ns();
 }
 
 /* The old zygote has ended. When that was too early, the sandboxes that it was making are lost; nothing else. */
@@ -369,10 +383,8 @@ void environment_maker_hangs(struct broker *broker, struct environment *env, con
         maker_broke(broker, env, maker, why);
 }
 
-void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid)
+static void maker_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid)
 {
-    if (sets_event(broker, env, what, pid))
-        return;
     struct maker *const makers[] = {&env->incubator, &env->zygote, &env->next, &env->old};
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
         if (makers[i]->pid != pid)
@@ -387,9 +399,19 @@ void environment_event(struct broker *broker, struct environment *env, enum watc
     }
 }
 
+void environment_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid)
+{
+    if (!sets_event(broker, env, what, pid))
+        maker_event(broker, env, what, pid);
+    if (env->lost_forks)
+        reap_lost_forks(broker, env);
+}
+
 void environment_deadline(struct broker *broker, struct environment *env, uint64_t now)
 {
     struct error err;
+    if (env->lost_forks)
+        reap_lost_forks(broker, env);
     if (env->fill_at != 0 && env->fill_at <= now) {
         env->fill_at = 0;
         supply_fill(broker, env);

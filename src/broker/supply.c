@@ -171,7 +171,7 @@ static void fill(struct broker *broker, struct environment *env, uint32_t set, u
 
 void supply_fill(struct broker *broker, struct environment *env)
 {
-    if (!env->warm || broker->failed || broker->client_channel < 0)
+    if (!env->warm || env->lost_forks || broker->failed || broker->client_channel < 0)
         return;
     const uint64_t now = now_ns();
     if (env->making_failures > 0 && now < env->make_again_at) {

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service import BINARY, command, wait_for
-
-SANITIZED = BINARY.exists() and b"__asan_init" in BINARY.read_bytes()
+from service import command, wait_for
 
 # What a program has imported itself the collector sees; what was there before is frozen.
 EARLY = "import email.parser, gc\nprint(not any(o is email.parser.Parser for o in gc.get_objects()))"
@@ -230,9 +228,7 @@ def test_its_death_costs_nothing(make_service):
             assert service.execute(EARLY)["status"] == "ok"
         wait_for(lambda pid=pid: pids(service) not in ([], [pid]), 30, "another one")
         teach(service)
-    assert len(events(service, "lost")) == 2, service.log_tail(60)
-    if not SANITIZED:  # there the plain one was once seen replaced, in one of some ten runs: not found yet why
-        assert service.role_pids()["zygote"] == plain, service.log_tail(60)
+    assert service.role_pids()["zygote"] == plain and len(events(service, "lost")) == 2, service.log_tail(60)
     assert service.execute(EARLY)["output"] == "True\n"
 
 
