@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -230,6 +231,37 @@ def test_its_death_costs_nothing(make_service):
         teach(service)
     assert service.role_pids()["zygote"] == plain and len(events(service, "lost")) == 2, service.log_tail(60)
     assert service.execute(EARLY)["output"] == "True\n"
+
+
+def test_its_death_under_load_is_no_others(make_service):
+    """It dies with forks under way, while its siblings have some, too: what these cloned is not taken for its."""
+    service = make_service(pool=4, learn=LEARN, log_level="info", rotate_runs=0, rotate_age=0)
+    teach(service)
+    before = {role: service.role_pids()[role] for role in ("zygote", "incubator")}
+    over, wrong = threading.Event(), []
+
+    def client(code):
+        while not over.is_set():
+            answer = service.execute(code)
+            if answer["status"] != "ok":
+                wrong.append(answer)
+
+    clients = [threading.Thread(target=client, args=(code,)) for code in (EARLY, EARLY, "print(1)", "print(2)")]
+    for thread in clients:
+        thread.start()
+    end = time.monotonic() + 6
+    killed = 0
+    while time.monotonic() < end:
+        for pid in pids(service):
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+        time.sleep(0.01)
+    over.set()
+    for thread in clients:
+        thread.join()
+    assert killed > 0 and not wrong, wrong[:3]
+    assert {role: service.role_pids()[role] for role in before} == before, service.log_tail(60)
+    service.canary()
 
 
 def test_rotation(make_service):
