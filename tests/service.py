@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -446,6 +447,29 @@ class Container(Service):
 def own_mounts(holdings):
     """What broker and supervisor see more than the machine, on which others may mount something meanwhile."""
     return [count - holdings["host mounts"] for role in ("broker", "supervisor") for count in holdings["mounts"][role]]
+
+
+
+class Clients:
+    """Threads that ask without a pause until the block ends. A subclass says in `ask_once()` what, and keeps what came of it."""
+
+    def __init__(self, count):
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.ask) for _ in range(count)]
+
+    def ask(self):
+        while not self.over.is_set():
+            self.ask_once()
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
 
 
 ROLES = ("front", "incubator", "zygote")

@@ -6,7 +6,6 @@ import resource
 import signal
 import socket
 import subprocess
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,26 +55,15 @@ def run_once(service, code="print(6 * 7)", **more):
     return "right" if (answer.json()["output"], answer.json()["status"]) == ("42\n", "ok") else answer.text
 
 
-class Load:
+class Load(services.Clients):
     """Clients without a pause, until the end of the block; what came of each request."""
 
     def __init__(self, service, clients=3):
-        self.service, self.over, self.ends = service, threading.Event(), []
-        self.threads = [threading.Thread(target=self.ask) for _ in range(clients)]
+        super().__init__(clients)
+        self.service, self.ends = service, []
 
-    def ask(self):
-        while not self.over.is_set():
-            self.ends.append(run_once(self.service))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
+    def ask_once(self):
+        self.ends.append(run_once(self.service))
 
     def wrong(self):
         return [end for end in self.ends if end not in ("right", 500, 503) and not (isinstance(end, str) and "Error" in end)]

@@ -1,18 +1,18 @@
 """What programs begin with again and again is imported ahead of time, by itself: the next ones find it, and notice nothing else."""
 
+import itertools
 import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from service import command, wait_for
+from service import Clients, command, wait_for
 
 # What a program has imported itself the collector sees; what was there before is frozen.
 EARLY = "import email.parser, gc\nprint(not any(o is email.parser.Parser for o in gc.get_objects()))"
@@ -233,33 +233,33 @@ def test_its_death_costs_nothing(make_service):
     assert service.execute(EARLY)["output"] == "True\n"
 
 
+class Learners(Clients):
+    """Runs with learned modules and without."""
+
+    def __init__(self, service):
+        super().__init__(4)
+        self.service, self.wrong = service, []
+        self.codes = itertools.cycle((EARLY, "print(1)"))
+
+    def ask_once(self):
+        answer = self.service.execute(next(self.codes))
+        if answer["status"] != "ok":
+            self.wrong.append(answer)
+
+
 def test_its_death_under_load_is_no_others(make_service):
     """It dies with forks under way, while its siblings have some, too: what these cloned is not taken for its."""
     service = make_service(pool=4, learn=LEARN, log_level="info", rotate_runs=0, rotate_age=0)
     teach(service)
     before = {role: service.role_pids()[role] for role in ("zygote", "incubator")}
-    over, wrong = threading.Event(), []
-
-    def client(code):
-        while not over.is_set():
-            answer = service.execute(code)
-            if answer["status"] != "ok":
-                wrong.append(answer)
-
-    clients = [threading.Thread(target=client, args=(code,)) for code in (EARLY, EARLY, "print(1)", "print(2)")]
-    for thread in clients:
-        thread.start()
-    end = time.monotonic() + 6
-    killed = 0
-    while time.monotonic() < end:
-        for pid in pids(service):
-            os.kill(pid, signal.SIGKILL)
-            killed += 1
-        time.sleep(0.01)
-    over.set()
-    for thread in clients:
-        thread.join()
-    assert killed > 0 and not wrong, wrong[:3]
+    killed, end = 0, time.monotonic() + 6
+    with Learners(service) as learners:
+        while time.monotonic() < end:
+            for pid in pids(service):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+            time.sleep(0.01)
+    assert killed > 0 and not learners.wrong, learners.wrong[:3]
     assert {role: service.role_pids()[role] for role in before} == before, service.log_tail(60)
     service.canary()
 

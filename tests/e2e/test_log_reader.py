@@ -102,6 +102,14 @@ def test_a_reader_that_does_not_read(tmp_path, make):
         os.close(read)
 
 
+def serves_and_stops(service):
+    """As if all were well: under load, and none of its processes dies."""
+    before = service.role_pids()
+    load(service)
+    assert service.role_pids() == before
+    assert service.stop() == 0
+
+
 @pytest.mark.parametrize("make", [pipe, stream])
 def test_a_reader_that_is_gone(tmp_path, make):
     read, write = make()
@@ -109,10 +117,7 @@ def test_a_reader_that_is_gone(tmp_path, make):
     try:
         os.close(write)
         os.close(read)
-        before = service.role_pids()
-        load(service)
-        assert service.role_pids() == before
-        assert service.stop() == 0
+        serves_and_stops(service)
     finally:
         service.kill()
 
@@ -142,9 +147,6 @@ def test_a_full_disk(tmp_path):
     with open("/dev/full", "w") as full:
         service = Logged(tmp_path, full.fileno(), pool=2, access_log="true")
         try:
-            before = service.role_pids()
-            load(service)
-            assert service.role_pids() == before
-            assert service.stop() == 0
+            serves_and_stops(service)
         finally:
             service.kill()

@@ -4,48 +4,35 @@ nobody is who only had to wait."""
 import os
 import random
 import signal
-import threading
 import time
 
 import httpx
 import pytest
 
 import audit
-from service import SLOWER, wait_for
+from service import SLOWER, Clients, wait_for
 
 ROLES = ("front", "broker", "incubator", "zygote")
 PATIENCE = 7  # seconds: a second until it is asked, five looks, and what a busy machine adds to that
 
 
-class Clients:
+class Load(Clients):
     """Three that ask for runs without a pause; what they are told, and whether it was right."""
 
     def __init__(self, service):
+        super().__init__(3)
         self.service = service
         self.answers, self.lost, self.wrong = [], [], []
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.ask) for _ in range(3)]
 
-    def ask(self):
-        while not self.over.is_set():
-            began = time.monotonic()
-            try:
-                with httpx.Client(timeout=60, trust_env=False) as client:
-                    answer = client.post(self.service.url + "/execute", json={"code": "print(6 * 7)", "timeout": 20})
-                right = answer.status_code == 200 and answer.json()["output"] == "42\n"
-                (self.answers if right else self.wrong).append((began, time.monotonic(), answer.text))
-            except httpx.HTTPError as error:
-                self.lost.append((began, time.monotonic(), repr(error)))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
+    def ask_once(self):
+        began = time.monotonic()
+        try:
+            with httpx.Client(timeout=60, trust_env=False) as client:
+                answer = client.post(self.service.url + "/execute", json={"code": "print(6 * 7)", "timeout": 20})
+            right = answer.status_code == 200 and answer.json()["output"] == "42\n"
+            (self.answers if right else self.wrong).append((began, time.monotonic(), answer.text))
+        except httpx.HTTPError as error:
+            self.lost.append((began, time.monotonic(), repr(error)))
 
 
 def state(pid):
@@ -69,7 +56,7 @@ def test_stopped_under_load(make_service, role):
     service = make_service(pool=2, concurrency=2)
     service.canary()
     (victim,) = service.role_pids()[role]
-    with Clients(service) as clients:
+    with Load(service) as clients:
         time.sleep(random.uniform(0.5, 1.5))
         os.kill(victim, signal.SIGSTOP)
         stopped = time.monotonic()
@@ -105,7 +92,7 @@ def test_everything_stands_still(make_service):
     service = make_service(pool=2, concurrency=2)
     service.canary()
     before = service.role_pids()
-    with Clients(service) as clients:
+    with Load(service) as clients:
         time.sleep(0.7)
         everybody = list(service.tree())
         for number in (signal.SIGSTOP, signal.SIGCONT):

@@ -1,15 +1,15 @@
 """The Debian package and its unit under systemd: readiness, stop, death, socket, upgrade, purge. In this order."""
 
 import http.client
+import itertools
 import json
 import os
 import re
 import signal
-import threading
 from pathlib import Path
 
 from conftest import execute, get, run
-from service import wait_for
+from service import Clients, wait_for
 
 SETTINGS = Path("/etc/hatchery/hatchery.conf")
 
@@ -77,36 +77,24 @@ def test_socket_activation(unit):
     unit.do("start")
 
 
-class Load:
+class Load(Clients):
     """Clients that ask for runs without a pause while something is done: each answer must be there, and right."""
 
     def __init__(self, clients=2):
-        self.over, self.right, self.wrong = threading.Event(), 0, []
-        self.threads = [threading.Thread(target=self.ask) for _ in range(clients)]
+        super().__init__(clients)
+        self.right, self.wrong, self.numbers = 0, [], itertools.count()
 
-    def ask(self):
-        number = 0
-        while not self.over.is_set():
-            number += 1
-            try:
-                answer = execute(f"print({number})")
-                right = answer["output"] == f"{number}\n"
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                answer, right = repr(error), False
-            if right:
-                self.right += 1
-            else:
-                self.wrong.append(answer)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
+    def ask_once(self):
+        number = next(self.numbers)
+        try:
+            answer = execute(f"print({number})")
+            right = answer["output"] == f"{number}\n"
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            answer, right = repr(error), False
+        if right:
+            self.right += 1
+        else:
+            self.wrong.append(answer)
 
 
 def binaries(unit):
