@@ -60,5 +60,5 @@ emulated build-arm64/hatchery version
 emulated build-arm64/hatchery serve --dump-config >"$state/settings"
 "$build/hatchery" serve --dump-config | diff - "$state/settings"
 emulated build-arm64/hatchery help seccomp.json | python3 -m json.tool >/dev/null
-rm -f build-arm64/meson-logs/testlog.junit.xml
+rm -f build-arm64/meson-logs/testlog.json
 meson test -C build-arm64 --no-rebuild --suite unit --print-errorlogs --timeout-multiplier 10

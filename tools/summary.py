@@ -1,16 +1,28 @@
-"""summary.py FOLDER: adds up the JUnit files of a folder. Prints a line for each and at last "N passed, N failed".
+"""summary.py FOLDER: adds up the results in a folder, JUnit files and meson's testlog.json. Prints a line for each and at last
+"N passed, N failed".
 
 Status 1 when something failed, when nothing ran, and, where HATCHERY_SKIPS_FATAL is 1, when something was skipped.
 """
 
+import json
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 
+def count_meson(path):
+    """The same of meson's log: a line of JSON for each test. Whatever is neither good nor skipped failed: also what took too long."""
+    try:
+        found = [json.loads(line)["result"] for line in path.read_text().splitlines()]
+    except (OSError, ValueError, LookupError):
+        return 0, 1, 0
+    passed, skipped = found.count("OK") + found.count("EXPECTEDFAIL"), found.count("SKIP")
+    return passed, len(found) - passed - skipped if found else 1, skipped
+
+
 def count(path):
-    """(passed, failed, skipped) of one file; a file that cannot be read is one failure."""
+    """(passed, failed, skipped) of one JUnit file; a file that cannot be read is one failure."""
     outcomes = {}
     try:
         root = ElementTree.parse(path).getroot()
@@ -27,8 +39,9 @@ def count(path):
 def main():
     fatal = os.environ.get("HATCHERY_SKIPS_FATAL") == "1"
     passed = failed = skipped = 0
-    for path in sorted(Path(sys.argv[1]).glob("*.xml")):
-        p, f, s = count(path)
+    folder = Path(sys.argv[1])
+    for path in sorted([*folder.glob("*.xml"), *folder.glob("*.json")]):
+        p, f, s = count_meson(path) if path.suffix == ".json" else count(path)
         print(f"{path.stem:16} {p:5} passed {f:5} failed {s:5} skipped")
         passed, failed, skipped = passed + p, failed + f, skipped + s
     if fatal:
