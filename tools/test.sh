@@ -50,5 +50,5 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=1:quarantine_
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
 all "asan-" "$asan"
 
-"$VENV/bin/python" tools/summary.py "$results" || status=1
+"${PYTHON:-/usr/bin/python3}" tools/summary.py "$results" || status=1
 exit $status
