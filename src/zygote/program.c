@@ -86,10 +86,22 @@ static void enter_nest(const struct seal_settings *settings)
         fail("working folder");
     if (setsid() < 0)
         fail("session");
-    int null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+    /* Until it is warm it reads and writes a pipe of its own. Of /dev/null all runs share the inode, and with it the list of
+     * locks that closing it walks, which a hostile run can make long: it is opened once, and closed by the program's end alone. */
+    int mute[2];
+    if (pipe2(mute, O_CLOEXEC) != 0 || dup2(mute[0], 0) < 0 || dup2(mute[1], 1) < 0 || dup2(mute[1], 2) < 0)
+        fail("pipe");
+    close(mute[0]);
+    close(mute[1]);
+}
+
+/* What the program is to find at 0, 1 and 2. */
+static void open_standard_files(void)
+{
+    if (close(0) != 0 || open("/dev/null", O_RDWR) != 0)
         fail("/dev/null");
-    close(null);
+    if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_STDOUT, FD_STDERR, 0) != 0)
+        fail("its descriptors");
 }
 
 /* The next process gets the number after the program's own, as in a new nest: how many the runs before had does not show.
@@ -302,6 +314,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     PyOS_AfterFork_Child();
     if (PyErr_Occurred() || hygiene_renew() != 0 || program_warm() != 0 || renew_main(zygote) != 0)
         fail("warm-up");
+    open_standard_files();
 
     FILE *file = make_main_file();
     if (file == NULL)
@@ -310,8 +323,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     if (write(FD_JOB, &status, sizeof status) != (ssize_t)sizeof status)
         _exit(121);
     receive_job(&zygote->seal, file);
-    if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_JOB, FD_STDERR, 0) != 0)
-        fail("its descriptors");
+    close(FD_JOB);
     /* serve() was called from C, which counts as a level of the recursion that a program may use up. */
     Py_LeaveRecursiveCall();
     /* From here on user code. */

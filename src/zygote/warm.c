@@ -9,7 +9,7 @@
 
 /* Touches what every program touches, and no more: a page that the program does not write after all has been copied for
  * nothing (functions, containers and exceptions cost a hundred pages more, half a millisecond of every run). Standard
- * output is /dev/null meanwhile. */
+ * output is a pipe that nobody reads meanwhile. */
 static char source[] = "x = sum(range(10))\n"
                        "print(f'warm {x}')\n";
 
@@ -37,8 +37,11 @@ int program_warm(void)
 
 int zygote_warm(void)
 {
-    const int output = fcntl(1, F_DUPFD_CLOEXEC, 64), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    int r = output >= 0 && null >= 0 && dup2(null, 1) == 1 ? program_warm() : -1;
+    int mute[2];
+    if (pipe2(mute, O_CLOEXEC) != 0)
+        return -1;
+    const int output = fcntl(1, F_DUPFD_CLOEXEC, 64);
+    int r = output >= 0 && dup2(mute[1], 1) == 1 ? program_warm() : -1;
     /* The linker looks a function up at its first call: what the interpreter calls in each fork is called here. */
     Py_tss_t *key = PyThread_tss_alloc();
     if (key != NULL && PyThread_tss_create(key) != 0)
@@ -46,7 +49,11 @@ int zygote_warm(void)
     PyThread_tss_free(key);
     if (output >= 0 && dup2(output, 1) < 0)
         r = -1;
+    /* No fork has to close /dev/null: see enter_nest(). */
+    if (dup2(mute[0], 0) < 0)
+        r = -1;
     close(output);
-    close(null);
+    close(mute[0]);
+    close(mute[1]);
     return r;
 }

@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import time
 
 import pytest
 
+import audit
 
 # Same zygote throughout: what differs does so because of the fork, not of a rotation.
 KEEP = {"rotate_runs": 0, "rotate_age": 0, "rotate_faults": "false"}
@@ -107,6 +109,34 @@ def test_descriptors_and_environment(target):
     answer = target.execute("import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:3], len(os.listdir('/proc/self/fd'))); print(sorted(os.environ))")
     assert answer["output"].splitlines()[0] == "[0, 1, 2] 4"  # and the one that lists them
     assert "HATCHERY" not in answer["output"].upper()
+
+
+def open_files(pid):
+    """{descriptor: what it is} of a process; empty when it is gone."""
+    try:
+        return {int(n): os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
+    except OSError:
+        return {}
+
+
+def test_dev_null_is_a_program_s_standard_input_and_nothing_else(target):
+    """Each close of it walks a list of locks that another run can have made long: see RES-52."""
+    waiting = []
+    for _ in range(200):
+        programs = [pid for box in audit.in_use(audit.sandboxes_below(target.process.pid)).values() for pid in box]
+        # it is warm when its main.py is there
+        waiting = [files for files in map(open_files, programs) if any(path.endswith("/main.py") for path in files.values())]
+        if waiting:
+            break
+        time.sleep(0.05)
+    assert waiting
+    for files in waiting:
+        assert [fd for fd, path in files.items() if path == "/dev/null"] == [0], files
+    host = audit.namespace("self", "pid")
+    zygotes = [pid for pid in audit.tree(target.process.pid) if "python" in audit.stat_of(pid)[0] and audit.namespace(pid, "pid") == host]
+    assert zygotes
+    for pid in zygotes:
+        assert "/dev/null" not in open_files(pid).values()
 
 
 def test_threads(target):

@@ -339,4 +339,37 @@ while True: pass
         status="timeout",
         timeout=0.5,
     ),
+    Attack(
+        "RES-52 locks by the thousand on what all runs share",
+        """
+import fcntl, struct, time
+shared = [os.open('/dev/null', os.O_RDWR), os.open('/proc/self/exe', os.O_RDONLY), os.open(os.__file__, os.O_RDONLY), os.open('/usr', os.O_RDONLY),
+          os.open('/proc/self/ns/time', os.O_RDONLY), os.eventfd(0) if hasattr(os, 'eventfd') else os.open('/dev/zero', os.O_RDWR)]
+for fd in shared:
+    for n in range(500, 0, -1): fcntl.fcntl(fd, fcntl.F_SETLK, struct.pack('hhqqi4x', fcntl.F_RDLCK, 0, 2 * n, 1, 0))
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+print('taken')
+time.sleep(1)
+""",
+        "taken\n",
+        timeout=30,
+        beside="""
+import asyncio, json, sqlite3, subprocess, time
+async def main():
+    child = await asyncio.create_subprocess_exec(sys.executable, '-c', 'print(1)', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return (await child.communicate())[0]
+for _ in range(3):
+    print(asyncio.run(main()), sqlite3.connect('/sandbox/x').execute('select 1').fetchone())
+    time.sleep(0.3)
+""",
+        beside_output="b'1\\n' (1,)\n" * 3,
+        then="""
+import fcntl, struct
+for fd in (os.open('/dev/null', os.O_RDWR), os.eventfd(0) if hasattr(os, 'eventfd') else os.open('/dev/zero', os.O_RDWR)):
+    fcntl.fcntl(fd, fcntl.F_SETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    print('free')
+""",
+        then_output="free\nfree\n",
+    ),
 ]
