@@ -220,6 +220,11 @@ static void write_heap(const struct scrape *s)
     sample(s, NULL, NULL, mallinfo2().uordblks);
 }
 
+static void write_bodies(const struct scrape *s)
+{
+    sample(s, NULL, NULL, s->server->bodies.held);
+}
+
 static void write_quarantined(const struct scrape *s)
 {
     sample(s, NULL, NULL, s->stats->quarantined);
@@ -287,6 +292,7 @@ static const struct family {
     {"hatchery_process_restarts_total", "counter", "Processes that ended and were started again.", write_restarts},
     {"hatchery_process_resident_bytes", "gauge", "Memory of the lasting processes, shared pages included.", write_resident},
     {"hatchery_front_heap_bytes", "gauge", "Heap that the front uses.", write_heap},
+    {"hatchery_request_body_bytes", "gauge", "Bodies of requests that are here, whole or in part; body-memory is their most.", write_bodies},
     {"hatchery_key_runs_total", "counter", "Runs of a key that have ended.", write_key_runs, true},
     {"hatchery_key_run_seconds_total", "counter", "Wall clock of a key's programs.", write_key_seconds, true},
     {"hatchery_key_rejections_total", "counter", "Well-formed requests of a key that were refused.", write_key_rejections, true},

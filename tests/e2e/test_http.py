@@ -1,5 +1,6 @@
 """HTTP itself: framing that must be refused, connections that are kept, deadlines."""
 
+import re
 import json
 import time
 
@@ -304,16 +305,25 @@ def test_max_connections(make_service):
     wait_for(works, 15, "service after too many connections")
 
 
+def held(service):
+    """Bytes of bodies that the front has read."""
+    return int(re.search(r"^hatchery_request_body_bytes (\d+)$", service.client.get("/metrics").text, re.M)[1])
+
+
 def test_all_bodies_together(make_service):
     """What clients send takes a bounded part of the service's memory; small requests are served in any case."""
     service = make_service(body_memory="1M")
     large = post({"code": "print(len('" + "x" * 700_000 + "'))"})
     with service.raw(large[:-10]) as slow:
-        wait_for(lambda: (answer := service.client.post("/execute", content=large[large.index(b"{"):])).status_code == 503 and answer.headers["retry-after"], 10)
+        wait_for(lambda: held(service) >= 700_000, 10, "most of the body")
+        answer = service.client.post("/execute", content=large[large.index(b"{"):])
+        assert answer.status_code == 503 and answer.headers["retry-after"]
         service.canary()
         slow.send(large[-10:])
         assert slow.answer()[0] == 200
-    wait_for(lambda: service.client.post("/execute", content=large[large.index(b"{"):]).status_code == 200, 10)
+    wait_for(lambda: held(service) == 0, 10, "nothing held")
+    assert service.client.post("/execute", content=large[large.index(b"{"):]).status_code == 200
     with service.raw(large[:-10]):  # and goes away
-        pass
-    wait_for(lambda: service.client.post("/execute", content=large[large.index(b"{"):]).status_code == 200, 10)
+        wait_for(lambda: held(service) >= 700_000, 10, "most of the body")
+    wait_for(lambda: held(service) == 0, 10, "nothing held")
+    assert service.client.post("/execute", content=large[large.index(b"{"):]).status_code == 200
