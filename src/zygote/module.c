@@ -139,15 +139,15 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
         PySys_SetObject(last[i], NULL);
     PyErr_Clear();
 
-    warm.threads = count_threads();
-    if (warm.threads != 1) { /* a fork copies one thread only: the others' locks would stay taken for ever */
-        warm.error = EBUSY;
-        snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
-    }
     mappings_prepare();
     if (warm.error == 0 && zygote_warm() != 0) {
         warm.error = EIO;
         snprintf(warm.what, sizeof warm.what, "a first program failed");
+    }
+    warm.threads = count_threads();
+    if (warm.error == 0 && warm.threads != 1) { /* a fork copies one thread only: the others' locks would stay taken for ever */
+        warm.error = EBUSY;
+        snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
     }
     memory_prepare();
     if (warm.error == 0 && seal_seccomp_zygote(zygote.seal.seccomp) != 0) {

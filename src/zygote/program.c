@@ -339,7 +339,8 @@ pid_t program_fork(struct zygote *zygote, const struct message *message)
     void *robust_list;
     size_t robust_size;
 
-    /* Children are born into the nest's pid namespace; the zygote itself never is in it. */
+    /* Children are born into the nest's pid namespace; the zygote itself never is in it. So the kernel refuses it threads from now on,
+     * whatever what is preloaded does when it is told of a fork: they would be of another pid namespace. */
     if (setns(message->fds[0], CLONE_NEWPID) != 0)
         return -1;
     if (syscall(SYS_get_robust_list, 0, &robust_list, &robust_size) != 0)

@@ -365,6 +365,42 @@ def test_one_that_has_threads_is_refused(venv):
     assert "2 threads after the imports" in done.stderr.decode()
 
 
+def test_one_that_gains_a_thread_in_its_warm_up_is_refused(venv):
+    """After its imports: what is preloaded is told when the first code is run, which is the zygote's own."""
+    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
+    (site / "late.py").write_text("import _thread, sys, time\n"
+                                  "done = []\n"
+                                  "def told(event, arguments):\n"
+                                  "    if event == 'exec' and not done:\n"
+                                  "        done.append(_thread.start_new_thread(time.sleep, (100,)))\n"
+                                  "sys.addaudithook(told)\n")
+    done = command("run", "--preload", "late", "--python", venv, "-", input=b"print(1)")
+    assert done.returncode == 125 and done.stdout == b""
+    assert "2 threads after the imports" in done.stderr.decode()
+
+
+def test_one_that_serves_cannot_gain_a_thread(make_service, venv):
+    """What is preloaded is told of each fork, too, and may want to start one then: the kernel refuses it."""
+    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
+    (site / "told.py").write_text("import _thread, os, time\n"
+                                  "def told():\n"
+                                  "    if os.path.exists('/proc/self/task') and forks:\n"
+                                  "        try:\n"
+                                  "            _thread.start_new_thread(time.sleep, (100,))\n"
+                                  "            os.write(2, b'started\\n')\n"
+                                  "        except RuntimeError:\n"
+                                  "            os.write(2, b'refused\\n')\n"
+                                  "    forks.append(1)\n"
+                                  "forks = []\n"
+                                  "os.register_at_fork(before=told)\n")
+    service = make_service(pool=2, python=venv, preload="told")
+    for _ in range(5):
+        assert service.execute("import os; print(len(os.listdir('/proc/self/task')))")["output"] == "1\n"
+    (zygote,) = service.role_pids()["zygote"]
+    assert len(os.listdir(f"/proc/{zygote}/task")) == 1
+    assert "line=refused" in service.log_text() and "line=started" not in service.log_text()
+
+
 def test_one_that_keeps_a_descriptor_is_refused(venv):
     """A program has its own under the same numbers, and the module's would read and close those."""
     site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
