@@ -53,6 +53,12 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
             return false;
         slot->verdict_unsent = false;
     }
+    if (slot->gone != 0) { /* before its place is told to be ready again */
+        const struct message_sandbox_gone gone = {.head = {.type = MESSAGE_SANDBOX_GONE, .slot = slot->index, .generation = slot->gone}};
+        if (!send_one(broker, &gone, sizeof gone, NULL, 0))
+            return false;
+        slot->gone = 0;
+    }
     if (slot->ready_unsent && slot->state == SLOT_READY) {
         struct message_sandbox_ready ready = {
             .head = head, .setup_ns = slot->setup_ns, .environment = slot->environment->index, .needs = slot->needs, .has = slot->has};
@@ -83,13 +89,6 @@ static bool flush_slot(struct broker *broker, struct slot *slot)
         if (slot->collector_client >= 0)
             close(slot->collector_client);
         slot->collector_client = -1;
-    }
-    if (slot->gone_unsent) {
-        struct message_sandbox_gone gone = {.head = head};
-        gone.head.type = MESSAGE_SANDBOX_GONE;
-        if (!send_one(broker, &gone, sizeof gone, NULL, 0))
-            return false;
-        slot->gone_unsent = false;
     }
     return true;
 }
@@ -237,7 +236,8 @@ void client_gone(struct broker *broker)
     client_stop(broker);
     for (uint32_t i = 0; i < broker->slot_count; i++) {
         struct slot *slot = &broker->slots[i];
-        slot->verdict_unsent = slot->ready_unsent = slot->gone_unsent = slot->unwanted_unsent = slot->prepared_unsent = false;
+        slot->verdict_unsent = slot->ready_unsent = slot->unwanted_unsent = slot->prepared_unsent = false;
+        slot->gone = 0;
         slot_abandon(broker, slot);
     }
     if (broker->stopping)

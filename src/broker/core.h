@@ -67,7 +67,8 @@ struct slot {
     bool last_words;      /* it may still say where it is before it is killed */
     bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */
     struct message_run_ended verdict;
-    bool verdict_unsent, ready_unsent, gone_unsent, unwanted_unsent, prepared_unsent;
+    bool verdict_unsent, ready_unsent, unwanted_unsent, prepared_unsent;
+    uint64_t gone; /* generation of the one whose end the client is to be told; 0: of none */
     bool unwanted; /* the client was, or will be, told to drop it */
 };
 

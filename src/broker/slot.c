@@ -144,14 +144,8 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
 {
     const struct config *config = broker->config;
     struct slot *slot = slot_named(broker, &start->head);
-    if (slot == NULL || slot->state != SLOT_READY) {
-        /* The sandbox died before it was started, or never was: the client is told so, once. */
-        struct message_run_ended ended = {.head = start->head, .outcome = RUN_FAILED};
-        ended.head.type = MESSAGE_RUN_ENDED;
-        if (broker->client_channel >= 0 && channel_send(broker->client_channel, &ended, sizeof ended, NULL, 0) != 0)
-            client_gone(broker);
-        return;
-    }
+    if (slot == NULL || slot->state != SLOT_READY)
+        return; /* it died before it was started: that it is gone the client has been told, or will be */
     const uint64_t most = (uint64_t)(config->max_timeout * 1e9);
     const uint64_t cpu_most = (uint64_t)(slot->environment->config->limit_cpu_time * 1e9);
     slot->timeout_ns = start->timeout_ns > 0 && start->timeout_ns < most ? start->timeout_ns : most;
@@ -206,7 +200,7 @@ void slot_kill_run(struct broker *broker, const struct message_run_kill *kill)
     if (slot == NULL)
         return; /* it has ended meanwhile */
     if (slot->state == SLOT_READY) {
-        slot->gone_unsent = !slot->ready_unsent;
+        slot->gone = slot->ready_unsent ? 0 : slot->generation;
         slot_abandon(broker, slot);
         client_flush(broker);
     } else {
@@ -438,7 +432,7 @@ void slot_program_ended(struct broker *broker, struct slot *slot)
             slot_abandon(broker, slot);
     } else if (slot->state == SLOT_READY) {
         if (!slot->ready_unsent)
-            slot->gone_unsent = true;
+            slot->gone = slot->generation;
         slot_abandon(broker, slot);
         client_flush(broker);
     } else if (slot->state == SLOT_RUNNING) {

@@ -180,7 +180,7 @@ enum run_outcome {
 
 enum limit_hit { LIMIT_HIT_PROCESSES = 1, LIMIT_HIT_WORKSPACE = 2, LIMIT_HIT_OPEN_FILES = 4, LIMIT_HIT_MEMORY = 8 };
 
-/* Exactly one for each RUN_START. Every process of the run is dead when it is sent: what is in the pipes is all. */
+/* Exactly one for each RUN_START whose sandbox was there; of another one SANDBOX_GONE was told, or will be. Every process of the run is dead when it is sent: what is in the pipes is all. */
 struct message_run_ended {
     struct message_head head;
     uint32_t outcome; /* enum run_outcome */

@@ -129,6 +129,10 @@ static int follow(struct runner *runner)
         message_close_fds(&message);
         if (message.head.type == MESSAGE_RUN_ENDED && message.head.generation == runner->sandbox.generation)
             break;
+        if (message.head.type == MESSAGE_SANDBOX_GONE && message.head.generation == runner->sandbox.generation) {
+            message.run_ended = (struct message_run_ended){.outcome = RUN_FAILED}; /* it died before it was started */
+            break;
+        }
     }
     struct program_status status;
     runner->end = message.run_ended;
