@@ -22,6 +22,7 @@ import audit  # noqa: E402
 import service as services  # noqa: E402
 
 RUN = services.post({"code": "print(6 * 7)", "timeout": 10})
+LARGE = services.post({"code": "print(6 * 7)", "timeout": 10, "stdin": "x\n" * 2_400_000})
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 COSTS = {
     "front": "its connections, and the runs that they wait for",
@@ -32,9 +33,9 @@ COSTS = {
 }
 
 
-def right(service):
+def right(service, request=RUN):
     try:
-        with service.raw(RUN, timeout=20) as connection:
+        with service.raw(request, timeout=20) as connection:
             answer = connection.answer()
             return answer is not None and answer[0] == 200 and json.loads(answer[2])["output"] == "42\n"
     except (OSError, AssertionError):
@@ -68,12 +69,12 @@ def away(service, role, number):
     return time.monotonic() - began
 
 
-def health_under_load(service, seconds, clients):
+def health_under_load(service, seconds, clients, request=RUN):
     over = threading.Event()
 
     def load():
         while not over.is_set():
-            right(service)
+            right(service, request)
 
     threads = [threading.Thread(target=load) for _ in range(clients)]
     for thread in threads:
@@ -116,6 +117,7 @@ def main():
             print("\n| `/health`, from Python | median | worst | beside |\n| --- | --- | --- | --- |")
             row("idle", health_under_load(service, options.seconds / 2, 0), "nothing")
             row("under load", health_under_load(service, options.seconds, 4), "4 clients of runs without a pause")
+            row("behind large bodies", health_under_load(service, options.seconds, 1, LARGE), "1 client of runs with 7 MB of input, every second character escaped")
         finally:
             service.stop()
 

@@ -109,6 +109,11 @@ void json_text_add(struct json_text *text, const char *chars, size_t size)
         at = finish_pending(text, bytes, size);
     while (at < size) {
         size_t end = at;
+        for (uint64_t word; size - end >= sizeof word; end += sizeof word) {
+            memcpy(&word, bytes + end, sizeof word);
+            if (((word & 0x8080808080808080u) | json_special_bytes(word)) != 0)
+                break;
+        }
         while (end < size && is_plain(bytes[end]))
             end++;
         buffer_append(text->out, bytes + at, end - at);

@@ -9,6 +9,15 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/* Marks a word's bytes that are a quote, a backslash or a control character: the classic test for a byte that is zero, or below a
+ * number. What it marks wrongly lies above what it marks rightly; 0: there is none. */
+static inline uint64_t json_special_bytes(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    const uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+    return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) & tops;
+}
+
 /* A string under construction. Zero-initialise, then json_text_begin(). */
 struct json_text {
     struct buffer *out;
