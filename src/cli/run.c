@@ -67,7 +67,7 @@ static int read_timeout(const char *text, const struct config *config, double *t
         return 0;
     if (config_parse_seconds(text, timeout) != 0 || *timeout <= 0 || *timeout > config->max_timeout)
         return error_set(err, 0,
-                         "--timeout: \"%.64s\" is no timeout; give seconds, more than 0 and at most %g "
+                         "--timeout: \"%.64s\" is no timeout; give seconds, at least 0.000000001 and at most %g "
                          "(max-timeout)",
                          text, config->max_timeout);
     return 0;

@@ -85,7 +85,7 @@ def test_run_sees_nothing_of_its_caller(tmp_path):
     assert done.stdout == b"None ['main.py'] /sandbox\n"
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "/no/such/file.py"], ["run", "a", "b"], ["run", "--timeout", "-1", "-"],
+@pytest.mark.parametrize("arguments", [["run"], ["run", "/no/such/file.py"], ["run", "a", "b"], ["run", "--timeout", "-1", "-"], ["run", "--timeout", "0.0000000001", "-"],
                                        ["run", "--timeout", "x", "-"], ["run", "--nope", "-"], ["run", "/"]])
 def test_run_own_failures_are_125(arguments):
     done = command(*arguments, input=b"print(1)")
