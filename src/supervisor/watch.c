@@ -12,7 +12,8 @@ enum { WHY_MAX = 64 };
 static void watch_generation(struct generation *g)
 {
     char why[WHY_MAX];
-    const enum watchdog_news news = watchdog_tick(&g->watchdog, g->pid, WATCHDOG_ANSWERS, why, sizeof why);
+    const enum watchdog_duty duty = g->pongs ? WATCHDOG_ANSWERS : WATCHDOG_IDLE; /* until it is ready it only may not be stopped */
+    const enum watchdog_news news = watchdog_tick(&g->watchdog, g->pid, duty, why, sizeof why);
     if (news == WATCHDOG_ASK) {
         seat_say(g->control, "ping");
     } else if (news == WATCHDOG_HANGS) {
@@ -39,7 +40,7 @@ uint64_t watch(struct supervisor *s, uint64_t now)
     s->watch_at = now + WATCHDOG_TICK_NS;
     manager_watched(now);
     for (int i = 0; i < GENERATIONS_MAX; i++)
-        if (s->generations[i].pid != 0 && s->generations[i].pongs)
+        if (s->generations[i].pid != 0)
             watch_generation(&s->generations[i]);
     return s->watch_at;
 }

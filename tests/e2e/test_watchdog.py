@@ -4,6 +4,7 @@ nobody is who only had to wait."""
 import os
 import random
 import signal
+import subprocess
 import time
 
 import httpx
@@ -157,3 +158,39 @@ def test_a_stopped_one_is_no_hindrance_to_a_stop(make_service):
     for role in ("front", "zygote"):
         os.kill(service.role_pids()[role][0], signal.SIGSTOP)
     assert service.stop(30) in (0, 1)
+
+
+def test_a_generation_that_is_stopped_before_it_is_ready(make_service, folder_outside_tmp):
+    """It has answered nothing yet, and is found all the same, not only when its time to become ready is over."""
+    service, site = slow_service(make_service, folder_outside_tmp)
+    (site / "wait").write_text("")
+    (serving,) = service.role_pids()["broker"]
+    os.kill(service.process.pid, signal.SIGUSR2)
+    (next_one,) = wait_for(lambda: set(service.role_pids().get("broker", [])) - {serving}, 10, "the next broker")
+    wait_for(lambda: len(service.role_pids().get("front", [])) == 2, 20, "the next front")
+    os.kill(next_one, signal.SIGSTOP)
+    wait_for(lambda: "reload.failed" in service.log_text(), 4 * PATIENCE, "a word of it")
+    assert "broker.hangs" in service.log_text()
+    assert service.role_pids()["broker"] == [serving]
+    service.canary()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_generation_that_ends_before_it_is_ready(make_service, folder_outside_tmp, number):
+    service, site = slow_service(make_service, folder_outside_tmp)
+    (site / "wait").write_text("")
+    (serving,) = service.role_pids()["broker"]
+    os.kill(service.process.pid, signal.SIGUSR2)
+    (next_one,) = wait_for(lambda: set(service.role_pids().get("broker", [])) - {serving}, 10, "the next broker")
+    os.kill(next_one, number)
+    wait_for(lambda: "reload.failed" in service.log_text(), PATIENCE, "a word of it")
+    assert service.role_pids()["broker"] == [serving]
+    service.canary()
+
+
+def slow_service(make_service, folder):
+    """Whose interpreter takes a minute to start as long as there is a file `wait`."""
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    site = next((folder / "venv" / "lib").glob("python3*")) / "site-packages"
+    (site / "slow.py").write_text(f"import os, time\ntime.sleep(60 if os.path.exists({str(site / 'wait')!r}) else 0)\n")
+    return make_service(pool=1, python=folder / "venv/bin/python", preload="slow"), site
