@@ -101,6 +101,7 @@ struct set {
     uint64_t bytes;      /* what it held when it was warm */
     uint64_t runs;       /* started in its sandboxes */
     uint64_t rotate_at;  /* when another zygote takes its place; 0: there is no reason yet */
+    uint64_t replaced;   /* as environment.zygote_replaced */
     struct tally wanted;
 };
 
@@ -146,6 +147,8 @@ struct environment {
     uint64_t rotate_at;       /* when the next rotation begins; 0: there is no reason yet */
     const char *rotate_why;
     uint64_t runs;            /* started in the present zygote's time */
+    uint64_t zygote_replaced; /* which files replaced.c saw replaced last; not forgotten with the zygote */
+    unsigned looks;           /* of replaced.c's, in ticks */
     uint64_t zygote_bytes;    /* what it had in memory when it was first looked at; 0: it was not yet */
 
     uint64_t retry_at, backoff; /* when they are started again; 0: they run */
@@ -240,8 +243,12 @@ void rotation_took_over(struct environment *env, uint64_t now);
 void rotation_run_started(struct environment *env, uint64_t now);
 void rotation_run_faulted(struct environment *env, uint64_t now);
 void rotation_zygote_holds(struct environment *env, uint64_t bytes, uint64_t now); /* what the present one has in memory */
+void rotation_wanted(struct environment *env, uint64_t at, const char *why);
 void rotation_failed(struct environment *env, uint64_t now);
 bool rotation_due(const struct environment *env, uint64_t now);
+
+/* replaced.c: looks, now and then, whether zygotes run from files that others have replaced; those are to be replaced, too. */
+void replaced_look(struct environment *env, uint64_t now);
 
 /* sets.c: zygotes with learned modules */
 /* How many sandboxes of such zygotes may be ready or in the making, all together, and how many of these zygotes there may be. */
@@ -262,6 +269,7 @@ static inline uint32_t set_serial(const struct environment *env, uint32_t set)
 uint32_t sets_best(const struct environment *env, uint32_t modules);
 /* A run starts in the slot, of a program that begins with `modules`, which are the client's words. */
 void sets_run_started(struct broker *broker, const struct slot *slot, uint32_t modules, uint64_t now);
+void sets_want_rotation(struct environment *env, struct set *set, uint64_t at); /* another zygote takes its place */
 void sets_run_faulted(struct environment *env, uint32_t set, uint64_t now);
 void sets_plain_is_warm(struct environment *env, uint32_t has); /* a zygote of the environment's own has begun */
 bool sets_event(struct broker *broker, struct environment *env, enum watch what, pid_t pid); /* false: it is about none of theirs */

@@ -11,7 +11,7 @@
 enum { GROWTH_BYTES = 32 << 20 };
 enum { REST_WARM_UPS = 20 };         /* and at least so many times what a warm-up takes */
 
-static void want(struct environment *env, uint64_t at, const char *why)
+void rotation_wanted(struct environment *env, uint64_t at, const char *why)
 {
     uint64_t rest = env->warm_up_ns * REST_WARM_UPS;
     if (rest < REST_MIN_NS)
@@ -37,15 +37,15 @@ void rotation_run_started(struct environment *env, uint64_t now)
     const struct config_environment *config = env->config;
     env->runs++;
     if (env->runs == 1 && config->rotate_age > 0)
-        want(env, env->zygote_since + (uint64_t)(config->rotate_age * 1e9), "age");
+        rotation_wanted(env, env->zygote_since + (uint64_t)(config->rotate_age * 1e9), "age");
     if (config->rotate_runs > 0 && env->runs == (uint64_t)config->rotate_runs)
-        want(env, now, "runs");
+        rotation_wanted(env, now, "runs");
 }
 
 void rotation_run_faulted(struct environment *env, uint64_t now)
 {
     if (env->config->rotate_faults)
-        want(env, now, "memory fault");
+        rotation_wanted(env, now, "memory fault");
 }
 
 /* It runs nothing but our own loop, which keeps nothing; yet what it has preloaded may (a signal's handler, a leak in libc), and each
@@ -55,7 +55,7 @@ void rotation_zygote_holds(struct environment *env, uint64_t bytes, uint64_t now
     if (env->zygote_bytes == 0)
         env->zygote_bytes = bytes;
     else if (bytes > env->zygote_bytes + GROWTH_BYTES)
-        want(env, now, "memory");
+        rotation_wanted(env, now, "memory");
 }
 
 void rotation_failed(struct environment *env, uint64_t now)

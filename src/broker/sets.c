@@ -381,7 +381,7 @@ void sets_look(struct broker *broker, struct environment *env, uint64_t now)
 
 /* --- runs ------------------------------------------------------------------------------------------------------------ */
 
-static void want_rotation(struct environment *env, struct set *set, uint64_t at)
+void sets_want_rotation(struct environment *env, struct set *set, uint64_t at)
 {
     struct growth *growth = &env->growth;
     set->rotate_at = sooner(set->rotate_at, at);
@@ -395,9 +395,9 @@ static void count_run(struct environment *env, struct set *set, uint64_t now)
     const struct config_environment *config = env->config;
     set->runs++;
     if (set->runs == 1 && config->rotate_age > 0)
-        want_rotation(env, set, set->since + (uint64_t)(config->rotate_age * 1e9));
+        sets_want_rotation(env, set, set->since + (uint64_t)(config->rotate_age * 1e9));
     if (config->rotate_runs > 0 && set->runs == (uint64_t)config->rotate_runs)
-        want_rotation(env, set, now);
+        sets_want_rotation(env, set, now);
 }
 
 void sets_run_started(struct broker *broker, const struct slot *slot, uint32_t modules, uint64_t now)
@@ -427,7 +427,7 @@ void sets_run_faulted(struct environment *env, uint32_t set, uint64_t now)
     if (set == SET_PLAIN)
         rotation_run_faulted(env, now);
     else if (env->config->rotate_faults && set_is_warm(env, set))
-        want_rotation(env, &env->sets[set], now);
+        sets_want_rotation(env, &env->sets[set], now);
 }
 
 void sets_plain_is_warm(struct environment *env, uint32_t has)

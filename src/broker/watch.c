@@ -57,8 +57,10 @@ void broker_look_after(struct broker *broker, uint64_t now)
         watch_maker(broker, env, &env->incubator, "incubator", owes(owes_nest(env)));
         watch_maker(broker, env, &env->old, "interpreter before this one", owes(environment_owes(env, SET_PLAIN, env->zygote_serial - 1)));
         watch_maker(broker, env, &env->next, "interpreter", WATCHDOG_STARTS);
-        if (env->warm)
+        if (env->warm) {
             rotation_zygote_holds(env, resident_bytes(env->zygote.pid), now);
+            replaced_look(env, now);
+        }
         watch_maker(broker, env, &env->zygote, "interpreter", env->warm ? owes(environment_owes(env, SET_PLAIN, env->zygote_serial)) : WATCHDOG_STARTS);
         for (uint32_t set = 1; set <= SETS_MAX; set++)
             watch_maker(broker, env, &env->sets[set].zygote, "interpreter", owes(environment_owes(env, set, env->sets[set].serial)));
