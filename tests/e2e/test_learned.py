@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import audit
 from service import Clients, command, wait_for
 
 # What a program has imported itself the collector sees; what was there before is frozen.
@@ -231,6 +232,36 @@ def test_its_death_costs_nothing(make_service):
         teach(service)
     assert service.role_pids()["zygote"] == plain and len(events(service, "lost")) == 2, service.log_tail(60)
     assert service.execute(EARLY)["output"] == "True\n"
+
+
+def children(pid):
+    return set(open(f"/proc/{pid}/task/{pid}/children").read().split())
+
+
+def test_its_death_takes_no_newborn_of_another_one(make_service):
+    """It dies and owes a sandbox just when the plain one has cloned one and the broker has not read of it yet."""
+    service = make_service(pool=2, learn=LEARN, log_level="info")
+    teach(service)
+    (learned_one,), (plain,), (broker,) = pids(service), service.role_pids()["zygote"], service.role_pids()["broker"]
+    service.settled_holdings()
+    for pid in (learned_one, plain):
+        os.kill(pid, signal.SIGSTOP)
+    run(service, EARLY)  # from now on each owes a sandbox
+    for _ in range(2):
+        run(service, "print(1)")
+    time.sleep(0.5)
+    os.kill(broker, signal.SIGSTOP)
+    wait_for(lambda: audit.stat_of(broker)[1] == "T", 5, "the broker to stand still", 0.001)
+    before = children(broker)
+    os.kill(learned_one, signal.SIGKILL)  # the first that the broker will hear of
+    wait_for(lambda: audit.stat_of(learned_one)[1] == "Z", 5, "its death", 0.001)
+    os.kill(plain, signal.SIGCONT)
+    wait_for(lambda: children(broker) - before, 5, "a newborn", 0.001)
+    os.kill(broker, signal.SIGCONT)
+    for _ in range(3):
+        service.canary()
+    wait_for(lambda: events(service, "lost"), 10, "a word of it")
+    assert service.role_pids()["zygote"] == [plain] and "environment.lost" not in service.log_text(), service.log_tail(40)
 
 
 class Learners(Clients):
