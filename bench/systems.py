@@ -215,17 +215,20 @@ def family(root):
     return found
 
 
+def proportional(pid):
+    """PSS in bytes; 0 of who has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    match = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(match.group(1)) * 1024 if match else 0
+
+
 def memory(server):
     """(Sum of PSS in bytes, number of processes)."""
-    total, pids = 0, family(server.process.pid)
-    for pid in pids:
-        try:
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        match = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-        total += int(match.group(1)) * 1024 if match else 0
-    return total, len(pids)
+    pids = family(server.process.pid)
+    return sum(proportional(pid) for pid in pids), len(pids)
 
 
 def children(pid):
