@@ -112,8 +112,11 @@ static bool flush_learned(struct broker *broker, struct environment *env)
         return true;
     for (uint32_t set = 1; set <= SETS_MAX; set++)
         if (set_is_warm(env, set)) {
-            learned.modules[learned.count] = env->sets[set].has;
-            learned.bytes[learned.count++] = env->sets[set].bytes;
+            learned.count++;
+            learned.needs[set - 1] = env->sets[set].needs;
+            learned.has[set - 1] = env->sets[set].has;
+            learned.bytes[set - 1] = env->sets[set].bytes;
+            learned.import_ns[set - 1] = env->sets[set].import_ns;
         }
     if (!send_one(broker, &learned, sizeof learned, NULL, 0))
         return false;
@@ -195,7 +198,8 @@ void client_readable(struct broker *broker)
         }
         watchdog_heard(&broker->client_watchdog);
         if (message.head.type == MESSAGE_RUN_WAITS && message.head.slot < broker->environment_count) {
-            supply_run_waits(broker, &broker->environments[message.head.slot], message.run_waits.waiting);
+            struct environment *env = &broker->environments[message.head.slot];
+            supply_run_waits(broker, env, sets_best(env, message.run_waits.modules), message.run_waits.waiting);
         } else if (message.head.type == MESSAGE_RUN_PREPARE) {
             slot_prepare(broker, &message.run_prepare);
         } else if (message.head.type == MESSAGE_RUN_START) {

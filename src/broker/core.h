@@ -78,7 +78,7 @@ struct supply {
     uint64_t holds_bytes;    /* what a ready one holds, at the last look */
     uint64_t moment_since;   /* the present moment: as long as making one takes */
     uint32_t moment_starts;  /* runs that have come in it */
-    uint32_t waiting;        /* runs that the client has told to wait for a sandbox, less those that have started since */
+    uint32_t waiting;        /* runs that the client has told to wait for a sandbox of it, less those that have started since */
     uint64_t period_since;   /* the present period: as long as pool-idle */
     uint32_t needed, needed_before; /* most runs of one moment, in this period and in the one before */
     uint64_t used_at;        /* when a run last came, or the environment became warm */
@@ -99,6 +99,7 @@ struct set {
     uint64_t since;      /* when it became warm */
     uint64_t used_at;    /* by the last run that wanted it */
     uint64_t bytes;      /* what it held when it was warm */
+    uint64_t import_ns;  /* what it took longer than the environment's own to become warm, about */
     uint64_t runs;       /* started in its sandboxes */
     uint64_t rotate_at;  /* when another zygote takes its place; 0: there is no reason yet */
     uint64_t replaced;   /* as environment.zygote_replaced */
@@ -282,7 +283,7 @@ void sets_end(struct environment *env); /* of all of them, at once */
 /* supply.c: how many sandboxes stand ready */
 void supply_fill(struct broker *broker, struct environment *env); /* makes sandboxes until there are enough */
 void supply_fill_all(struct broker *broker);
-void supply_run_waits(struct broker *broker, struct environment *env, uint32_t waiting);
+void supply_run_waits(struct broker *broker, struct environment *env, uint32_t set /* of which one is waited for */, uint32_t waiting);
 void supply_run_started(struct broker *broker, const struct slot *slot, uint32_t best /* the set that the run wanted */, uint64_t now);
 void supply_run_ended(struct environment *env, uint64_t now);
 void supply_became_ready(struct broker *broker, struct slot *slot);

@@ -3,7 +3,7 @@
  * program begins with the client has told, as a number.
  *
  * Such a zygote is started as one that takes over in a rotation is, and has the same life: it imports, checks itself, warms up. Whatever
- * becomes of it, a program that finds no sandbox of a set runs in a plain one, and imports for itself. */
+ * becomes of it, a program that gets no sandbox of a set in time runs in a plain one, and imports for itself. */
 #include "broker/core.h"
 #include "broker/process.h"
 #include "common/log.h"
@@ -298,6 +298,9 @@ static void grown(struct broker *broker, struct environment *env, const struct m
     set->since = now;
     set->runs = set->rotate_at = 0;
     set->bytes = proportional(set->zygote.pid);
+    const uint64_t took = now - growth->since;
+    const uint64_t plain = env->warm_up_ns < took / 2 ? env->warm_up_ns : took / 2; /* that one may have begun on a busy machine */
+    set->import_ns = took - plain;
     if (candidate != NULL)
         candidate->bytes = set->bytes;
     log_event(LOG_INFO, replaces ? "learned.rotated" : "learned.warm", LOG_S("environment", env->config->name),

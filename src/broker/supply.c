@@ -3,7 +3,7 @@
  * A ready sandbox serves a run that comes while another is being made. So what has to be ready is as many as runs come in
  * the time that making one takes, a "moment": the most of any moment lately, at least `pool` and at most `pool-max`. That
  * covers a steady stream, whose moments are alike, and bursts, whose next one may be as large as the last. What nobody has
- * needed for `pool-idle` is dropped. Of a set with learned modules it is one more, because a run that finds none ready pays for
+ * needed for `pool-idle` is dropped. Of a set with learned modules it is one more, because a run that finds none ready waits for it, or pays for
  * the imports; and all of them together take no more than half of the places that the plain ones can have. */
 #include "broker/core.h"
 
@@ -190,18 +190,19 @@ void supply_fill_all(struct broker *broker)
         supply_fill(broker, &broker->environments[i]);
 }
 
-/* What such a run waits for is made at once. */
-void supply_run_waits(struct broker *broker, struct environment *env, uint32_t waiting)
+/* What such a run waits for is made at once. The need of a learned set is noted when the run starts, wherever it does. */
+void supply_run_waits(struct broker *broker, struct environment *env, uint32_t set, uint32_t waiting)
 {
     const uint32_t most = (uint32_t)broker->config->concurrency;
     const uint64_t now = now_ns();
-    struct supply *supply = &env->sets[SET_PLAIN].supply;
-    supply->used_at = now;
+    struct supply *supply = &env->sets[set].supply;
+    env->sets[SET_PLAIN].supply.used_at = now;
     if (waiting == 0 && supply->waiting == 0)
         supply->waiting = 1;
     for (uint32_t i = 0; i < waiting && supply->waiting < most; i++) {
         supply->waiting++;
-        note_need(supply, now);
+        if (set == SET_PLAIN)
+            note_need(supply, now);
     }
     environment_wake(broker, env);
     supply_fill(broker, env);
@@ -213,15 +214,17 @@ void supply_run_waits(struct broker *broker, struct environment *env, uint32_t w
 void supply_run_started(struct broker *broker, const struct slot *slot, uint32_t best, uint64_t now)
 {
     struct environment *env = slot->environment;
-    struct supply *plain = &env->sets[SET_PLAIN].supply;
+    struct supply *plain = &env->sets[SET_PLAIN].supply, *learned = best != SET_PLAIN ? &env->sets[best].supply : NULL;
     plain->used_at = now;
-    if (best != SET_PLAIN)
-        note_need(&env->sets[best].supply, now);
-    if (plain->waiting > 0)
+    if (learned != NULL)
+        note_need(learned, now);
+    if (learned != NULL && learned->waiting > 0)
+        learned->waiting--;
+    else if (plain->waiting > 0)
         plain->waiting--; /* it was noted when it began to wait */
     else if (slot->set == SET_PLAIN)
         note_need(plain, now);
-    if (plain->waiting > 0)
+    if (plain->waiting > 0 || (learned != NULL && learned->waiting > 0))
         supply_fill(broker, env);
     else if (env->fill_at == 0)
         env->fill_at = now + FILL_DELAY_NS;

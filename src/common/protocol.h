@@ -94,10 +94,12 @@ enum { LEARNED_MAX = 4 };
 
 struct message_learned {
     struct message_head head; /* slot: the environment's index in the settings */
-    uint32_t count;
-    uint32_t modules[LEARNED_MAX]; /* sets, see common/modules.h */
+    uint32_t count;               /* how many there are, in whichever places */
+    uint32_t needs[LEARNED_MAX];  /* as in struct message_sandbox_ready; 0: the place is free */
+    uint32_t has[LEARNED_MAX];
     uint32_t reserved;
-    uint64_t bytes[LEARNED_MAX]; /* what the interpreter held when it was warm */
+    uint64_t bytes[LEARNED_MAX];     /* what the interpreter held when it was warm */
+    uint64_t import_ns[LEARNED_MAX]; /* what importing them took it */
 };
 
 /* A warm sealed sandbox waits for a program. Descriptors, all non-blocking, all now the front's:
@@ -144,7 +146,7 @@ struct message_run_prepared {
 struct message_run_waits {
     struct message_head head; /* slot: the environment's index in the settings */
     uint32_t waiting;         /* how many more than was told; 0: at least one, told or not, or one will soon */
-    uint32_t reserved;
+    uint32_t modules;         /* they wait for a sandbox of the set that serves these best; 0: for a plain one */
 };
 
 /* The front begins to send the job. Limits are clamped again. */

@@ -59,9 +59,11 @@ static void write_limits(struct buffer *out, const struct config_environment *en
 static void write_learned(struct buffer *out, const char *list, const struct message_learned *learned)
 {
     char names[1024];
-    for (uint32_t i = 0; i < learned->count; i++) {
-        modules_text(list, learned->modules[i], names, sizeof names);
-        buffer_text(out, i > 0 ? ",{\"modules\":" : "{\"modules\":");
+    for (uint32_t i = 0, written = 0; i < LEARNED_MAX; i++) {
+        if (learned->needs[i] == 0)
+            continue;
+        modules_text(list, learned->has[i], names, sizeof names);
+        buffer_text(out, written++ > 0 ? ",{\"modules\":" : "{\"modules\":");
         write_list(out, names);
         buffer_format(out, ",\"memory\":%llu}", (unsigned long long)learned->bytes[i]);
     }

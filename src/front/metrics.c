@@ -127,7 +127,7 @@ static void write_learned_bytes(const struct scrape *s)
     for (size_t e = 0; e < s->server->config->environment_count; e++) {
         const struct message_learned *learned = environment_learned(s->server->environments, e);
         uint64_t bytes = 0;
-        for (uint32_t i = 0; i < learned->count; i++)
+        for (uint32_t i = 0; i < LEARNED_MAX; i++)
             bytes += learned->bytes[i];
         sample(s, "environment", environment_name(s, e), bytes);
     }

@@ -84,30 +84,12 @@ static const struct api_key *key_of(const struct share *share)
     return LIST_ENTRY(share, struct api_key, share);
 }
 
-/* Whether one more run of the share may start. Where there are several keys, the last place is for a key of which nothing runs, so
- * that it need not wait for another's runs to end; and the last ready sandbox for one of which nothing else is here, so that it need
- * not wait for the making of another's: of a crowd whose runs are short nothing runs, either, whenever a sandbox becomes ready. */
-static bool may_start(const void *data, const struct share *share, uint32_t environment)
+struct sandbox *pool_best_for(const struct pool *pool, const struct run *run)
 {
-    const struct pool *pool = data;
-    const struct list *ready = &pool->ready[environment];
-    const int64_t most = key_of(share)->entry.concurrency;
-    const bool last_place = pool->running + 1 >= pool->config->concurrency;
-    const bool last_ready = ready->next == ready->prev && pool->config->environments[environment].pool > 1;
-
-    if (list_empty(ready) || pool->running >= pool->config->concurrency || (most > 0 && share->running >= most))
-        return false;
-    if (pool->server->keys->count < 2 || pool->server->draining /* no more are kept ready than are waited for */)
-        return true;
-    return (share->running == 0 || !last_place) && ((share->running == 0 && share->waiting_count <= 1) || !last_ready);
-}
-
-/* The ready sandbox that has most of what the program begins with, and nothing that it does not import; else a plain one. */
-static struct sandbox *best_for(const struct pool *pool, const struct run *run)
-{
-    struct sandbox *best = LIST_ENTRY(pool->ready[run->environment].next, struct sandbox, link);
+    const struct list *ready = &pool->ready[run->environment], *learned = &pool->learned[run->environment];
+    struct sandbox *best = run->lane == LANE_PLAIN && !list_empty(ready) ? LIST_ENTRY(ready->next, struct sandbox, link) : NULL;
     int most = 0;
-    for (struct list *link = pool->learned[run->environment].next; run->modules != 0 && link != &pool->learned[run->environment]; link = link->next) {
+    for (struct list *link = learned->next; run->modules != 0 && link != learned; link = link->next) {
         struct sandbox *sandbox = LIST_ENTRY(link, struct sandbox, link);
         const int fit = (sandbox->needs & ~run->modules) == 0 ? __builtin_popcount(sandbox->has & run->modules) : 0;
         if (fit > most) {
@@ -118,12 +100,38 @@ static struct sandbox *best_for(const struct pool *pool, const struct run *run)
     return best;
 }
 
+/* Whether the run may start. Where there are several keys, the last place is for a key of which nothing runs, so
+ * that it need not wait for another's runs to end; and the last plain sandbox for one of which nothing else is here, so that it need
+ * not wait for the making of another's: of a crowd whose runs are short nothing runs, either, whenever a sandbox becomes ready. */
+static bool may_start(const void *data, const struct run *run)
+{
+    const struct pool *pool = data;
+    const struct share *share = run->share;
+    const struct list *ready = &pool->ready[run->environment];
+    const int64_t most = key_of(share)->entry.concurrency;
+    const bool last_place = pool->running + 1 >= pool->config->concurrency;
+    const struct sandbox *sandbox;
+
+    if (pool->running >= pool->config->concurrency || (most > 0 && share->running >= most) || (sandbox = pool_best_for(pool, run)) == NULL)
+        return false;
+    if (pool->server->keys->count < 2 || pool->server->draining /* no more are kept ready than are waited for */)
+        return true;
+    const bool last_ready = sandbox->needs == 0 && ready->next == ready->prev && pool->config->environments[run->environment].pool > 1;
+    return (share->running == 0 || !last_place) && ((share->running == 0 && share->waiting_count <= 1) || !last_ready);
+}
+
 static bool start_on_any(struct pool *pool, struct run *run)
 {
-    while (may_start(pool, run->share, run->environment))
-        if (start(pool, run, best_for(pool, run)))
+    while (may_start(pool, run))
+        if (start(pool, run, pool_best_for(pool, run)))
             return true;
     return false;
+}
+
+/* The same, unless others wait for the same. */
+static bool start_at_once(struct pool *pool, struct run *run)
+{
+    return list_empty(&run->share->waiting[run->environment][run->lane]) && start_on_any(pool, run);
 }
 
 void pool_start_waiting(struct pool *pool)
@@ -148,19 +156,25 @@ static int64_t being_made(const struct pool *pool, const struct api_key *key)
     return free > 0 ? free : 0;
 }
 
-/* Tells the broker that a sandbox is what a run waits for: it then makes one at once, and keeps more ready. */
+void pool_tell_waiting(struct pool *pool, uint32_t environment, uint32_t modules, uint32_t count)
+{
+    const struct message_run_waits message = {
+        .head = {.type = MESSAGE_RUN_WAITS, .slot = environment}, .waiting = count, .modules = modules};
+    broker_link_send(&pool->link, &message, sizeof message);
+}
+
+/* Tells the broker that a sandbox is what the run waits for: it then makes one at once, and keeps more ready. */
 static void tell_waiting(struct pool *pool, const struct run *run)
 {
     const int64_t free = being_made(pool, run->key) - (pool->queue.count - 1);
-    struct message_run_waits message = {.head = {.type = MESSAGE_RUN_WAITS, .slot = run->environment}, .waiting = 1};
-    if ((free > 0 || pool->config->environments[run->environment].pool == 0) && list_empty(&pool->ready[run->environment]))
-        broker_link_send(&pool->link, &message, sizeof message);
+    const bool learned = run->lane != LANE_PLAIN;
+    if ((free > 0 || pool->config->environments[run->environment].pool == 0) && (learned || list_empty(&pool->ready[run->environment])))
+        pool_tell_waiting(pool, run->environment, learned ? run->modules : 0, 1);
 }
 
 void pool_wake(struct pool *pool, uint32_t environment)
 {
-    const struct message_run_waits message = {.head = {.type = MESSAGE_RUN_WAITS, .slot = environment}};
-    broker_link_send(&pool->link, &message, sizeof message);
+    pool_tell_waiting(pool, environment, 0, 0);
 }
 
 /* An environment whose pool is 0 gets sandboxes, and its processes, only for runs that are known to wait. */
@@ -193,14 +207,9 @@ double pool_wait(const struct pool *pool, const struct api_key *key)
     return wait;
 }
 
-enum refusal pool_submit(struct pool *pool, struct run *run, double *seconds)
+/* Whether the run may wait; `seconds` as in pool_submit(). */
+static enum refusal may_queue(const struct pool *pool, const struct run *run, uint64_t now, double *seconds)
 {
-    if (run_table_find(&pool->runs, run->id) != NULL)
-        request_id_make(run->id); /* a client's name for two runs at a time names the first */
-    run_table_add(&pool->runs, run);
-    if (list_empty(&run->share->waiting[run->environment]) && start_on_any(pool, run))
-        return REFUSED_NOT;
-    const uint64_t now = uv_hrtime();
     const double may_wait = run->start_by_ns > now ? (double)(run->start_by_ns - now) / 1e9 : 0;
     *seconds = pool_wait(pool, run->key);
     const int64_t soon = being_made(pool, run->key);
@@ -212,6 +221,25 @@ enum refusal pool_submit(struct pool *pool, struct run *run, double *seconds)
         *seconds -= may_wait;
         return REFUSED_WAIT;
     }
+    return REFUSED_NOT;
+}
+
+enum refusal pool_submit(struct pool *pool, struct run *run, double *seconds)
+{
+    const uint64_t now = uv_hrtime();
+    if (run_table_find(&pool->runs, run->id) != NULL)
+        request_id_make(run->id); /* a client's name for two runs at a time names the first */
+    run_table_add(&pool->runs, run);
+    pool_choose_lane(pool, run, now);
+    if (start_at_once(pool, run))
+        return REFUSED_NOT;
+    const enum refusal why = may_queue(pool, run, now, seconds);
+    if (why != REFUSED_NOT && run->lane != LANE_PLAIN) { /* rather than not at all */
+        run->lane = LANE_PLAIN;
+        return start_at_once(pool, run) ? REFUSED_NOT : why;
+    }
+    if (why != REFUSED_NOT)
+        return why;
     if (pool->queue.count == 0)
         pace_queue_begins(&pool->pace, now);
     queue_add(&pool->queue, run);
@@ -223,9 +251,11 @@ void pool_tick(struct pool *pool)
 {
     struct list late;
 
+    const uint64_t now = uv_hrtime();
+    pool_lanes_tick(pool, now);
     wake_waiting(pool);
     list_init(&late);
-    queue_take_late(&pool->queue, uv_hrtime(), &late);
+    queue_take_late(&pool->queue, now, &late);
     /* The answer to one may let a request of its connection go on that is about another: by then none can be found. */
     for (struct list *link = late.next; link != &late; link = link->next)
         run_table_remove(LIST_ENTRY(link, struct run, link));

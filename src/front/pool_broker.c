@@ -101,6 +101,7 @@ static void sandbox_ready(struct pool *pool, struct message *message)
     sandbox->fds[RUN_COLLECTOR] = -1;
     pool->slots[head->slot] = sandbox;
     list_append(&(sandbox->needs != 0 ? pool->learned : pool->ready)[message->sandbox_ready.environment], &sandbox->link);
+    pool_lane_made(pool, message->sandbox_ready.environment, sandbox);
     pool_start_waiting(pool);
 }
 
@@ -194,7 +195,7 @@ void pool_on_message(void *data, struct message *message)
         return;
     }
     if (message->head.type == MESSAGE_LEARNED) {
-        environments_learned(pool->server->environments, &message->learned);
+        pool_lanes_told(pool, &message->learned);
         message_close_fds(message);
         return;
     }

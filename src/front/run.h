@@ -53,6 +53,8 @@ struct run {
     struct report *report; /* NULL: there is none, or nothing to tell */
     uint32_t environment; /* its index in the settings */
     uint32_t modules;     /* of the environment's `learn`: those that the program begins with; 0 also where it may not have them early */
+    uint32_t lane;        /* of the queue, see queue.h */
+    uint64_t give_up_ns;  /* in a learned set's lane: until then it waits there */
     uint64_t number;      /* among all that were submitted */
     uint64_t received_ns, started_ns; /* uv_hrtime(): the request complete, the job written */
     struct output output, error;

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def modules():
         "starts_a_process": "import os, time\nif os.fork() == 0:\n    time.sleep(1)\n    os._exit(0)",
         "is_broken": "raise OSError('broken')",
         "exits": "import os\nos._exit(3)",
+        "is_slow": "import time\ntime.sleep(1)",
         "is_good": "import random\ngenerator = random.Random()",
     }.items():
         (site / f"{name}.py").write_text(text + "\n")
@@ -292,6 +294,53 @@ def test_its_death_under_load_is_no_others(make_service):
             time.sleep(0.01)
     assert killed > 0 and not learners.wrong, learners.wrong[:3]
     assert {role: service.role_pids()[role] for role in before} == before, service.log_tail(60)
+    service.canary()
+
+
+SLOW = "import is_slow, gc\nprint(not any(o is is_slow.__dict__ for o in gc.get_objects()))"
+
+
+def ask_at_once(service, requests):
+    """What each is answered, and after how long, in the order of the answers."""
+    began, answers = time.monotonic(), []
+
+    def ask(request):
+        headers = request.pop("headers", {})
+        answer = service.post({"timeout": 20, **request}, headers=headers)
+        answers.append((request["code"], answer.status_code, answer.json(), time.monotonic() - began))
+
+    with ThreadPoolExecutor(len(requests)) as threads:
+        list(threads.map(ask, requests))
+    return answers
+
+
+def test_a_crowd_waits_for_it(make_service, modules):
+    """None of many programs at the same time takes a plain sandbox and imports for itself."""
+    service = make_service(pool=4, concurrency=4, learn="is_slow", python=modules, learn_memory="1G")
+    teach(service, SLOW)
+    plain = metrics(service)['hatchery_learned_runs_total{environment="default",sandbox="plain"}']
+    answers = ask_at_once(service, [{"code": SLOW} for _ in range(12)])
+    assert [(status, answer["output"]) for _, status, answer, _ in answers] == [(200, "True\n")] * 12, answers
+    assert metrics(service)['hatchery_learned_runs_total{environment="default",sandbox="plain"}'] == plain
+
+
+def test_who_waits_for_it_holds_nobody_up(make_service, modules):
+    """Its zygote forks no more: who waits for it imports for himself in the end, and others did not wait. Who may not wait does not."""
+    service = make_service(pool=4, concurrency=4, learn="is_slow", python=modules)
+    teach(service, SLOW)
+    (pid,) = pids(service)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(2):  # what stood ready
+            assert service.execute(SLOW)["status"] == "ok"
+        plain = "print(6 * 7)"
+        answers = ask_at_once(service, [{"code": SLOW}] + [{"code": plain} for _ in range(6)])
+        assert [(code, status) for code, status, _, _ in answers] == [(plain, 200)] * 6 + [(SLOW, 200)], answers
+        assert answers[-1][2]["output"] == "False\n" and answers[-1][2]["execution_time"] >= 1
+        ((_, status, answer, _),) = ask_at_once(service, [{"code": SLOW, "headers": {"Prefer": "wait=0"}}])
+        assert (status, answer["output"]) == (200, "False\n")
+    finally:
+        os.kill(pid, signal.SIGCONT)
     service.canary()
 
 

@@ -276,6 +276,7 @@ static void from_front(struct input *input)
     case 0:
         message.head = (struct message_head){.type = MESSAGE_RUN_WAITS, .slot = what >> 3 & 3};
         message.run_waits.waiting = take_byte(input) & 7;
+        message.run_waits.modules = what >> 5;
         size = sizeof message.run_waits;
         break;
     case 1:

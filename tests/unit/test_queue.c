@@ -15,9 +15,11 @@ static struct share shares[3];
 static struct run runs[RUNS];
 static bool ready[2]; /* environments */
 
-static bool may_start(const void *data, const struct share *share, uint32_t environment)
+static bool set_ready; /* the first learned set of the first environment */
+
+static bool may_start(const void *data, const struct run *run)
 {
-    return ready[environment];
+    return run->lane == LANE_PLAIN ? ready[run->environment] : set_ready;
 }
 
 /* Run n is of the share and environment, and may wait until start_by. */
@@ -34,6 +36,7 @@ static int setup(void **state)
     for (size_t i = 0; i < 3; i++)
         share_init(&shares[i]);
     ready[0] = ready[1] = true;
+    set_ready = false;
     return 0;
 }
 
@@ -96,6 +99,48 @@ static void an_environment_without_sandboxes_holds_nobody_up(void **state)
     ready[0] = true;
     assert_int_equal(start(), 2); /* of the other one nothing runs */
     assert_int_equal(start(), 0);
+}
+
+/* Run n is of the share, and waits for a sandbox of the set until give_up. */
+static void add_learned(size_t n, size_t share, uint64_t give_up)
+{
+    runs[n] = (struct run){.share = &shares[share], .lane = 1, .give_up_ns = give_up};
+    list_init(&runs[n].link);
+    queue_add(&queue, &runs[n]);
+}
+
+static void who_waits_for_a_set_holds_nobody_up(void **state)
+{
+    add_learned(0, 0, 0);
+    add(1, 0, 0, 0);
+    add_learned(2, 1, 0);
+    assert_int_equal(start(), 1);
+    assert_int_equal(start(), -1);
+    set_ready = true;
+    assert_int_equal(start(), 2); /* of the other one nothing runs */
+    assert_int_equal(start(), 0);
+    assert_int_equal(queue.count + queue.counts[0][0] + queue.counts[0][1], 0);
+}
+
+static void who_gives_a_set_up_is_where_he_would_have_been(void **state)
+{
+    for (size_t n = 0; n < 8; n++)
+        if (n % 2 == 0)
+            add(n, 0, 0, 0);
+        else
+            add_learned(n, 0, n < 4 ? 10 : 20);
+    assert_false(set_ready);
+    assert_true(queue_has(&queue, 0));
+    assert_int_equal(queue_give_up(&queue, 0, 1, false, 15), 2);
+    assert_int_equal(queue.counts[0][1], 2);
+    for (int n = 0; n < 4; n++)
+        assert_int_equal(start(), n);
+    assert_int_equal(queue_give_up(&queue, 0, 1, true, 0), 2);
+    assert_int_equal(queue_give_up(&queue, 0, 1, true, 0), 0);
+    for (int n = 4; n < 8; n++)
+        assert_int_equal(start(), n);
+    assert_int_equal(start(), -1);
+    assert_false(queue_has(&queue, 0));
 }
 
 static void taken_back_goes_first(void **state)
@@ -163,6 +208,8 @@ int main(void)
         cmocka_unit_test_setup(fewest_running_first, setup),
         cmocka_unit_test_setup(equals_take_turns, setup),
         cmocka_unit_test_setup(an_environment_without_sandboxes_holds_nobody_up, setup),
+        cmocka_unit_test_setup(who_waits_for_a_set_holds_nobody_up, setup),
+        cmocka_unit_test_setup(who_gives_a_set_up_is_where_he_would_have_been, setup),
         cmocka_unit_test_setup(taken_back_goes_first, setup),
         cmocka_unit_test_setup(late_ones_leave, setup),
         cmocka_unit_test(waits_are_guessed),
