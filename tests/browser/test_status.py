@@ -58,6 +58,19 @@ def test_what_runs_and_waits(open_page, make_service):
     expect(page.locator("#tiles li").filter(has_text=re.compile("^running")).locator("small")).to_have_text("of 1")
 
 
+def test_learned_modules(open_page, make_service):
+    """They are there as soon as the service has them, however seldom the rest of GET /info is asked for; and ready sandboxes of them."""
+    service = make_service(pool=2, learn="decimal,email.parser")
+    page = open_page(service, "/status")
+    await_polls(page, 1)
+    assert rows(page, "environments")["default"][1:3] == ["nothing", "nothing"]
+    for _ in range(3):
+        service.execute("import decimal, email.parser")
+    cells = page.locator("#environments tbody tr").first.locator("td")
+    expect(cells.nth(2)).to_have_text(re.compile(r"^decimal, email\.parser \([1-9]\d*(\.\d+)? [KM]i?B\)$"))
+    expect(cells.nth(3)).to_have_text(re.compile(r"^\d+, [12] learned$"))
+
+
 def test_isolation_is_what_info_says(open_page, service):
     page = open_page(service, "/status")
     expect(page.locator("#isolation tbody tr").first).to_be_visible()

@@ -14,6 +14,7 @@ export interface Environment {
   ready: boolean;
   python: string | null;
   preloaded: string[];
+  learned: { modules: string[]; memory: number }[];
   packages: { name: string; version: string }[];
   limits: Limits & { cpus: number; files: number };
 }

@@ -59,6 +59,11 @@ function fill(id: string, rows: string[][]): void {
   });
 }
 
+/** Whether other sets are learned now than `info` tells. */
+function learnedAnew(sample: Sample): boolean {
+  return (info?.environments ?? []).some((one) => (sample.learnedSets.get(one.name) ?? 0) !== one.learned.length);
+}
+
 /** Counters by name; those that never counted are left out, `none` says so. */
 function fillCounter(id: string, counter: (sample: Sample) => Map<string, number>, sample: Sample): void {
   const { minute, all } = history.grownOf(counter);
@@ -101,7 +106,9 @@ function show(sample: Sample): void {
   const environments = info?.environments ?? [];
   fill("environments", [...sample.ready].map(([name, ready]) => {
     const environment = environments.find((one) => one.name === name);
-    return [name, environment?.python ?? "at rest", environment?.preloaded.join(", ") || "nothing", String(ready)];
+    const learned = environment?.learned.map((set) => `${set.modules.join(", ")} (${bytes(set.memory)})`).join("; ");
+    const both = sample.learnedReady.get(name) ?? 0;
+    return [name, environment?.python ?? "at rest", environment?.preloaded.join(", ") || "nothing", learned || "nothing", both > 0 ? `${ready}, ${both} learned` : String(ready)];
   })); // prettier-ignore
   document.documentElement.dataset["polls"] = String(polls);
   document.documentElement.dataset["points"] = String(history.points.length);
@@ -114,7 +121,7 @@ function say(tone: "good" | "bad", text: string): void {
 
 async function poll(): Promise<void> {
   try {
-    if (info === null || polls % INFO_EVERY === 0) {
+    if (info === null || polls % INFO_EVERY === 0 || (history.latest !== undefined && learnedAnew(history.latest))) {
       info = await getInfo();
       showInfo();
     }

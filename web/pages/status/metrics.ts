@@ -11,6 +11,8 @@ export interface Sample {
   statuses: Map<string, number>;
   refusals: Map<string, number>;
   ready: Map<string, number>; // by environment
+  learnedSets: Map<string, number>;
+  learnedReady: Map<string, number>;
   resident: Map<string, number>; // by role
   restarts: Map<string, number>;
   running: number;
@@ -26,6 +28,8 @@ const LABELLED = {
   hatchery_runs_total: ["statuses", "status"],
   hatchery_rejections_total: ["refusals", "reason"],
   hatchery_sandboxes_ready: ["ready", "environment"],
+  hatchery_learned_sets: ["learnedSets", "environment"],
+  hatchery_learned_sandboxes_ready: ["learnedReady", "environment"],
   hatchery_process_resident_bytes: ["resident", "role"],
   hatchery_process_restarts_total: ["restarts", "role"],
 } as const;
@@ -54,7 +58,7 @@ export function parse(text: string, at: number): Sample {
   const histogram = (): Histogram => ({ bounds: [], counts: [] });
   const sample: Sample = {
     at,
-    ...{ statuses: map(), refusals: map(), ready: map(), resident: map(), restarts: map() },
+    ...{ statuses: map(), refusals: map(), ready: map(), learnedSets: map(), learnedReady: map(), resident: map(), restarts: map() },
     ...{ running: 0, waiting: 0, connections: 0, quarantined: 0 },
     ...{ run: histogram(), queue: histogram() },
   };
