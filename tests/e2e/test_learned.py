@@ -37,6 +37,7 @@ def modules():
         "is_broken": "raise OSError('broken')",
         "exits": "import os\nos._exit(3)",
         "is_slow": "import time\ntime.sleep(1)",
+        "is_slower": "import time\ntime.sleep(4)",
         "is_good": "import random\ngenerator = random.Random()",
     }.items():
         (site / f"{name}.py").write_text(text + "\n")
@@ -315,11 +316,12 @@ def ask_at_once(service, requests):
 
 
 def test_a_crowd_waits_for_it(make_service, modules):
-    """None of many programs at the same time takes a plain sandbox and imports for itself."""
-    service = make_service(pool=4, concurrency=4, learn="is_slow", python=modules, learn_memory="1G")
-    teach(service, SLOW)
+    """None of many programs at the same time takes a plain sandbox and imports for itself, which would take longer on any machine."""
+    service = make_service(pool=4, concurrency=4, learn="is_slower", python=modules)
+    slow = SLOW.replace("is_slow", "is_slower")
+    teach(service, slow)
     plain = metrics(service)['hatchery_learned_runs_total{environment="default",sandbox="plain"}']
-    answers = ask_at_once(service, [{"code": SLOW} for _ in range(12)])
+    answers = ask_at_once(service, [{"code": slow} for _ in range(12)])
     assert [(status, answer["output"]) for _, status, answer, _ in answers] == [(200, "True\n")] * 12, answers
     assert metrics(service)['hatchery_learned_runs_total{environment="default",sandbox="plain"}'] == plain
 
