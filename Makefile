@@ -21,7 +21,7 @@ VM_PARTS ?= vm security:1/2 security:2/2 e2e:1/6 e2e:2/6 e2e:3/6 e2e:4/6 e2e:5/6
 # Seconds of attack-fuzz, and of fuzz for each target.
 TIME = 60
 
-.PHONY: help run build test test-reload screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation bench-faults install deb dev docs format clean deps bench-hostile bench-drift
+.PHONY: help run build test test-reload screenshots attack attack-fuzz fuzz test-vm soak bench bench-isolation bench-faults install deb dev docs format clean deps bench-hostile bench-drift bench-instructions
 
 help:
 	@echo "make run      install what is missing, build, serve on $(LISTEN)"
@@ -45,6 +45,7 @@ help:
 	@echo "make bench-faults   how long the service is away when a process of it dies; /health under load (as root)"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make bench-drift     a million runs, and what they have changed: latency against a young service, memory (as root)"
+	@echo "make bench-instructions ARGS=\"--against OTHER-BUILD\"   instructions of what reads hostile bytes, by callgrind: the same in every run"
 	@echo "make bench-hostile   what slow, idle and broken clients cost an honest one (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make test-arm64    the cross build for arm64, its unit tests under qemu-user, the service in an emulated machine"
@@ -143,6 +144,9 @@ bench-isolation: build
 
 bench-hostile: build
 	@unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE; $(PYTHON) bench/hostile.py --binary "$$PWD/$(BUILD)/hatchery" $(ARGS)
+
+bench-instructions: build
+	@$(PYTHON) bench/instructions.py --build $(BUILD) $(ARGS)
 
 bench-drift: build
 	@unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE; $(PYTHON) bench/drift.py --binary "$$PWD/$(BUILD)/hatchery" --json $(BUILD)/drift.json $(ARGS)
