@@ -45,7 +45,7 @@ help:
 	@echo "make bench-faults   how long the service is away when a process of it dies; /health under load (as root)"
 	@echo "make bench-isolation   what the isolation costs a busy loop; how fast a fork bomb ends (as root)"
 	@echo "make bench-drift     a million runs, and what they have changed: latency against a young service, memory (as root)"
-	@echo "make bench-instructions ARGS=\"--against OTHER-BUILD\"   instructions of what reads hostile bytes, by callgrind: the same in every run"
+	@echo "make bench-instructions ARGS=\"--against OTHER-BUILD\"   instructions of what reads hostile bytes, by callgrind: the same on a busy machine"
 	@echo "make bench-hostile   what slow, idle and broken clients cost an honest one (as root)"
 	@echo "make dev      like run, and rebuild and restart at every change of a source file"
 	@echo "make test-arm64    the cross build for arm64, its unit tests under qemu-user, the service in an emulated machine"

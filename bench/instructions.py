@@ -1,7 +1,8 @@
 """How many instructions the code that reads what comes from outside needs: `python3 bench/instructions.py --build build [--against OTHER]`.
 
-Callgrind counts them, over the fuzzers' corpora, by the programs that replay them (tests/fuzz): the same number on every run of one build
-on one machine, however busy it is, so that a change of a percent shows. What a start of the program costs is taken off. Needs valgrind."""
+Callgrind counts them, over the fuzzers' corpora, by the programs that replay them (tests/fuzz): the same number in every run, however busy
+the machine is, but for some thousandths where JSON objects are (their hash has a random seed). So a change of a percent shows. What a
+start of the program costs is taken off. Needs valgrind."""
 
 import argparse
 import re
