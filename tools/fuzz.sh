@@ -13,7 +13,7 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 ninja -C "$build" fuzzers || exit 1
 
-export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:quarantine_size_mb=16:malloc_context_size=4 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 mkdir -p "$build/found"
 status=0
 cases=""

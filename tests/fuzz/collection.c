@@ -11,6 +11,8 @@ enum { ANSWER_MAX = 1 << 22 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    json_set_alloc_funcs(arena_take, arena_leave);
+    arena.used = 0;
     struct collection collection = {.wanted = {.count = 1}};
     struct buffer answer;
     buffer_init(&collection.received, size + 1);

@@ -1,9 +1,10 @@
 /* messages_broker.c: the broker against its own processes: the front, the incubator, the zygote, programs before user code and
  * collectors say anything in any order, die, and time passes. An input is a list of steps.
  *
- * The broker is the real one but for the kernel: processes are entries of a table here, and a pidfd is the read end of a pipe. So
+ * The broker is the real one but for the kernel: processes are entries of a table here (process_table.h), and so are descriptors (descriptors.h). So
  * it is seen whom it signals: nobody but its own children that it has not reaped. At the end all of them are dead and reaped, and
  * no descriptor is left. */
+#include "descriptors.h"
 #include "fuzz.h"
 #include "process_table.h"
 
@@ -57,7 +58,7 @@ static int start_maker(struct maker *maker, int *end)
     if (*end >= 0)
         close(*end);
     MUST(channel_pair(pair, SOCK_NONBLOCK) == 0 && pipe2(output, O_NONBLOCK | O_CLOEXEC) == 0);
-    *maker = (struct maker){.pid = pid, .pidfd = fcntl(child_of(pid)->alive[0], F_DUPFD_CLOEXEC, 3), .channel = pair[0], .output = output[0]};
+    *maker = (struct maker){.pid = pid, .pidfd = child_pidfd(child_of(pid)), .channel = pair[0], .output = output[0]};
     close(output[1]);
     *end = pair[1];
     return 0;
@@ -116,7 +117,7 @@ static int start_client(struct broker *b, struct error *err)
     front_end = pair[1];
     b->client = pid;
     b->client_channel = pair[0];
-    b->client_pidfd = fcntl(child_of(pid)->alive[0], F_DUPFD_CLOEXEC, 3);
+    b->client_pidfd = child_pidfd(child_of(pid));
     b->client_since = now_ns();
     MUST(broker_watch(b, b->client_pidfd, EPOLLIN, WATCH_CLIENT_PID, NULL) == 0 &&
          broker_watch(b, b->client_channel, EPOLLIN, WATCH_CLIENT, NULL) == 0);
@@ -410,13 +411,6 @@ static void step(struct input *input)
         turn();
 }
 
-static int lowest_free(void)
-{
-    const int fd = dup(population);
-    close(fd);
-    return fd;
-}
-
 static void prepare_once(void)
 {
     struct error err;
@@ -434,11 +428,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, size};
     if (population < 0)
         prepare_once();
-    const int before = lowest_free();
+    const size_t before = descriptor_count();
     begin();
     for (size_t i = 0; i < STEPS_MAX && input.size > 0 && !broker.failed; i++)
         step(&input);
     end();
-    MUST(lowest_free() == before);
+    MUST(descriptor_count() == before);
     return 0;
 }

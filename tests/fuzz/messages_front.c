@@ -1,5 +1,6 @@
 /* messages_front.c: the front's side of the channel to the broker: any messages, in any order, with any descriptors, while runs
  * are submitted, cancelled, print and end. An input is a list of steps. At its end everything is given back. */
+#include "descriptors.h"
 #include "fuzz.h"
 
 #include "common/channel.h"
@@ -343,23 +344,15 @@ static void give_back(void)
         MUST(state.ready[i] == 0);
 }
 
-/* The lowest free descriptor: higher than before means that some were left open. */
-static int lowest_free(void)
-{
-    const int fd = dup(broker_end);
-    close(fd);
-    return fd;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     if (server.pool == NULL)
         prepare();
-    const int before = lowest_free();
+    const size_t before = descriptor_count();
     for (size_t i = 0; i < STEPS_MAX && input.size > 0; i++)
         step(&input);
     give_back();
-    MUST(lowest_free() == before);
+    MUST(descriptor_count() == before);
     return 0;
 }

@@ -53,6 +53,8 @@ static void decode(const uint8_t *bytes, size_t size, struct buffer *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    json_set_alloc_funcs(arena_take, arena_leave);
+    arena.used = 0;
     static const char omitted[] = " bytes omitted] ...";
     struct input input = {data, size};
     const size_t limit = take_byte(&input), piece = 1 + (take_byte(&input) & ((1 << PIECE_BITS) - 1));

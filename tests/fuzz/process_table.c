@@ -1,15 +1,14 @@
 /* process_table.c: see process_table.h. */
 #include "process_table.h"
 
+#include "descriptors.h"
 #include "fuzz.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +35,6 @@ pid_t child_new(void)
     if (child_count == CHILDREN_MAX)
         return -1;
     children[child_count] = (struct child){.there = true};
-    MUST(pipe2(children[child_count].alive, O_CLOEXEC) == 0);
     return CHILD_FIRST + (pid_t)child_count++;
 }
 
@@ -46,22 +44,11 @@ void child_die(struct child *child, int status)
         return;
     child->dead = true;
     child->status = status;
-    close(child->alive[1]);
 }
 
-static void child_reap(struct child *child)
+int child_pidfd(struct child *child)
 {
-    close(child->alive[0]);
-    child->there = false;
-}
-
-static struct child *child_behind(int fd)
-{
-    struct stat its, one;
-    for (size_t i = 0; fstat(fd, &its) == 0 && i < child_count; i++)
-        if (children[i].there && fstat(children[i].alive[0], &one) == 0 && one.st_ino == its.st_ino)
-            return &children[i];
-    return NULL;
+    return descriptor_new_process(child, &child->dead);
 }
 
 int __wrap_kill(pid_t pid, int signal);
@@ -91,7 +78,7 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int flags)
         return 0;
     if (status != NULL)
         *status = child->status;
-    child_reap(child);
+    child->there = false;
     return pid;
 }
 
@@ -127,13 +114,14 @@ long __wrap_syscall(long number, ...)
     if (number == SYS_gettid)
         return getpid();
     if (number == SYS_pidfd_open) {
-        const struct child *child = child_of(first);
+        struct child *child = child_of(first);
         MUST(child != NULL);
-        return fcntl(child->alive[0], F_DUPFD_CLOEXEC, 3);
+        return child_pidfd(child);
     }
     MUST(number == SYS_pidfd_send_signal);
-    struct child *child = child_behind(first);
-    if (child == NULL) { /* reaped */
+    struct child *child = descriptor_process(first);
+    MUST(child != NULL);
+    if (!child->there) { /* reaped */
         errno = ESRCH;
         return -1;
     }

@@ -1,5 +1,5 @@
-/* process_table.h: what the kernel knows of processes, for a broker that is fuzzed: entries of a table, and a pidfd is the read end of a
- * pipe. The calls that the linker wraps (meson.build) are answered from it, and it is a bug of the broker to signal or to wait for anybody
+/* process_table.h: what the kernel knows of processes, for a broker that is fuzzed: entries of a table.
+ * The calls that the linker wraps (meson.build) are answered from it, and it is a bug of the broker to signal or to wait for anybody
  * but its own children that it has not reaped. Time passes with each look at the clock. */
 #pragma once
 
@@ -19,7 +19,7 @@ enum {
 
 struct child {
     bool there, dead;
-    int status, alive[2]; /* a pipe; its write end is closed at the death */
+    int status;
 };
 
 extern struct child children[CHILDREN_MAX];
@@ -31,6 +31,9 @@ struct child *child_of(pid_t pid);
 
 /* -1: there have been CHILDREN_MAX. */
 pid_t child_new(void);
+
+/* A new one. */
+int child_pidfd(struct child *child);
 
 /* `status` as of wait(2). */
 void child_die(struct child *child, int status);

@@ -43,6 +43,8 @@ static int left_behind(struct input *input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    json_set_alloc_funcs(arena_take, arena_leave);
+    arena.used = 0;
     struct input input = {data, size};
     const uint8_t how = take_byte(&input);
     const struct message_run_ended end = {.outcome = how & 15, .exit_code = how >> 4};
