@@ -108,12 +108,12 @@ static void prepare(void)
         printing[i] = -1;
 }
 
-/* The front takes what was sent, and what it says is thrown away. */
-static void turn(void)
+/* The front takes what was sent. What it says is thrown away, or not yet: a channel that nobody reads is full at some time. */
+static void turn(bool heard)
 {
     char bytes[MESSAGE_SIZE_MAX];
     uv_run(&loop, UV_RUN_NOWAIT);
-    while (recv(broker_end, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
+    while (heard && recv(broker_end, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
     }
 }
 
@@ -313,18 +313,19 @@ static void print(struct input *input)
 static void step(struct input *input)
 {
     static void (*const steps[])(struct input *) = {ready, submit, end_some, raw, formed, told, print};
-    const uint8_t what = take_byte(input) & 7;
+    const uint8_t byte = take_byte(input), what = byte & 7;
     if (what < sizeof steps / sizeof *steps)
         steps[what](input);
     else
         look();
-    turn();
+    turn((byte & 128) == 0);
 }
 
 /* A new sandbox that is of no use takes every place. */
 static void give_back(void)
 {
     struct pool_state state;
+    turn(true);
     for (size_t i = 0; i < RUNS; i++)
         if (runs[i] != NULL) {
             struct run *run = runs[i];
@@ -336,8 +337,8 @@ static void give_back(void)
         send_to_front(&message, sizeof message, NULL, 0);
         stop_printing(i);
     }
-    turn();
-    turn();
+    turn(true);
+    turn(true);
     pool_look(server.pool, &state);
     MUST(state.running == 0 && state.waiting == 0 && keys.nobody.references == 1);
     for (size_t i = 0; i < config.environment_count; i++)
