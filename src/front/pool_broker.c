@@ -60,7 +60,7 @@ static void run_prepared(struct pool *pool, struct sandbox *sandbox, struct mess
 {
     struct run *run = sandbox->run;
     run->preparing = false;
-    if (message->fd_count == 1) {
+    if (message->fd_count == 1 && run->collection != NULL) {
         sandbox->fds[RUN_COLLECTOR] = message->fds[0];
         message->fds[0] = -1;
     }

@@ -27,7 +27,7 @@ static struct config config;
 static uv_loop_t loop;
 static int broker_end;
 static struct run *runs[RUNS];
-static int printing[SLOTS]; /* write ends of what sandboxes print; -1 */
+static int printing[SLOTS], working[SLOTS]; /* programs' ends of what they print, and of their jobs; -1 */
 static unsigned gone;
 static bool paused;
 
@@ -105,7 +105,7 @@ static void prepare(void)
     server.pool = pool_start(&server, pair[0], on_gone, &err);
     MUST(server.environments != NULL && server.pool != NULL);
     for (size_t i = 0; i < SLOTS; i++)
-        printing[i] = -1;
+        printing[i] = working[i] = -1;
 }
 
 /* The front takes what was sent. What it says is thrown away, or not yet: a channel that nobody reads is full at some time. */
@@ -134,7 +134,9 @@ static void stop_printing(uint32_t slot)
 {
     if (printing[slot] >= 0)
         close(printing[slot]);
-    printing[slot] = -1;
+    if (working[slot] >= 0)
+        close(working[slot]);
+    printing[slot] = working[slot] = -1;
 }
 
 static void ready(struct input *input)
@@ -155,10 +157,10 @@ static void ready(struct input *input)
     if ((how & 16) != 0)
         MUST(ftruncate(fds[3], sizeof(struct report)) == 0);
     send_to_front(&message, sizeof message, fds, count);
-    if ((how & 4) == 0)
-        close(job[1]);
     stop_printing(message.head.slot);
     printing[message.head.slot] = out[1];
+    if ((how & 4) == 0)
+        working[message.head.slot] = job[1];
 }
 
 static void submit(struct input *input)
