@@ -50,7 +50,7 @@ struct cgroup_tree {
 struct cgroup {
     const struct cgroup_tree *tree;
     uint32_t index;
-    int procs[MESSAGE_FDS_MAX]; /* cgroup.procs or tasks of each hierarchy, for the processes that move in */
+    int procs[PROCS_MAX]; /* cgroup.procs or tasks of each hierarchy, for the processes that move in */
     bool spent;                 /* by cgroup_kill() */
     int procs_count;
     int files[CGROUP_FILES_MAX]; /* counters, see cgroup.c */

@@ -33,7 +33,6 @@ struct slot {
     uint64_t generation;
     struct cgroup cgroup;
     bool has_cgroup;
-    uint32_t announced; /* a bit for each of the environment's sets: its zygote knows the cgroup's files */
     uint32_t set;       /* which of them the program is for, see struct set */
     uint32_t zygote;    /* serial number, among the set's, of the zygote that forked the program */
     uint32_t needs, has; /* of the set, when it was forked */

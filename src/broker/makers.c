@@ -232,8 +232,6 @@ static void rotation_finish(struct broker *broker, struct environment *env)
     env->next = MAKER_NONE;
     env->warm_up_ns = now - env->next_since;
     env->zygote_serial++;
-    for (uint32_t i = 0; i < env->slot_count; i++)
-        env->slots[i].announced &= ~(1U << SET_PLAIN);
     rotation_took_over(env, now);
     environment_answered(env);
 }

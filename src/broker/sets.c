@@ -143,12 +143,6 @@ static void zygote_end(struct broker *broker, struct environment *env, struct ma
     maker_forget_forks(broker, env, set, serial);
 }
 
-static void forget_announcements(struct environment *env, uint32_t set)
-{
-    for (uint32_t i = 0; i < env->slot_count; i++)
-        env->slots[i].announced &= ~(1U << set);
-}
-
 /* The place is free; what was ready of it goes. */
 static void drop(struct broker *broker, struct environment *env, uint32_t set, const char *why)
 {
@@ -157,7 +151,6 @@ static void drop(struct broker *broker, struct environment *env, uint32_t set, c
     log_event(LOG_INFO, "learned.dropped", LOG_S("environment", env->config->name), LOG_S("modules", names(env, one->modules, text)),
               LOG_S("why", why), LOG_I("runs", (int64_t)one->runs));
     supply_drop(env, set);
-    forget_announcements(env, set);
     if (one->zygote.pid != 0)
         zygote_end(broker, env, &one->zygote, set, one->serial);
     *one = (struct set){.zygote = MAKER_NONE, .serial = one->serial + 1};
@@ -282,7 +275,6 @@ static void grown(struct broker *broker, struct environment *env, const struct m
     struct set *set = &env->sets[place];
     const bool replaces = set->modules != 0;
     if (replaces) {
-        forget_announcements(env, place);
         zygote_end(broker, env, &set->zygote, place, set->serial);
     } else {
         set->supply = (struct supply){0};

@@ -512,7 +512,6 @@ void slots_forget_makers(struct broker *broker, struct environment *env)
     for (uint32_t i = 0; i < env->slot_count; i++) {
         struct slot *slot = &env->slots[i];
         const bool nest_kept = !slot->nest_spent;
-        slot->announced = 0;
         slot->nest_pending = slot->fork_pending = false;
         slot->nest_spent = true; /* nobody can enter it any more */
         if (slot->state == SLOT_FREE) {

@@ -38,18 +38,6 @@ static int zygote_channel(const struct slot *slot)
     return slot->set == SET_PLAIN ? env->zygote.channel : env->sets[slot->set].zygote.channel;
 }
 
-static int announce(struct slot *slot)
-{
-    if ((slot->announced >> slot->set & 1) != 0)
-        return 0;
-    struct message_slot_add add = {.head = head_for_maker(slot, MESSAGE_SLOT_ADD),
-                                   .procs_count = (uint32_t)slot->cgroup.procs_count};
-    if (channel_send(zygote_channel(slot), &add, sizeof add, slot->cgroup.procs, slot->cgroup.procs_count) != 0)
-        return -1;
-    slot->announced |= 1U << slot->set;
-    return 0;
-}
-
 static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error *err)
 {
     const struct config_environment *config = slot->environment->config;
@@ -61,7 +49,6 @@ static int prepare_cgroup(struct broker *broker, struct slot *slot, struct error
     if (cgroup_create(&broker->cgroups, slot->index, &limits, &slot->cgroup, err) != 0)
         return -1;
     slot->has_cgroup = true;
-    slot->announced = 0;
     if (slot->cgroup.oom_event >= 0 && broker_watch(broker, slot->cgroup.oom_event, EPOLLIN, WATCH_SLOT_OOM, slot) != 0)
         return error_set(err, errno, "epoll_ctl");
     return 0;
@@ -138,9 +125,9 @@ static void fork_program(struct broker *broker, struct slot *slot)
     if (!set_is_warm(slot->environment, slot->set)) /* it was when the nest was asked for */
         slot->set = SET_PLAIN;
     if (make_pipes(slot, theirs) == 0 && broker_watch(broker, slot->job, EPOLLIN, WATCH_SLOT_JOB, slot) == 0) {
-        const int fds[5] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2], slot->report};
-        sent = announce(slot) == 0 && /* the zygote may be another one than it was */
-               channel_send(zygote_channel(slot), &fork_program, sizeof fork_program, fds, 5) == 0;
+        int fds[MESSAGE_FDS_MAX] = {slot->init_pidfd, theirs[0], theirs[1], theirs[2], slot->report};
+        memcpy(fds + PROGRAM_FDS, slot->cgroup.procs, sizeof slot->cgroup.procs);
+        sent = channel_send(zygote_channel(slot), &fork_program, sizeof fork_program, fds, PROGRAM_FDS + slot->cgroup.procs_count) == 0;
     }
     int error = errno;
     for (int i = 0; i < 3; i++)
@@ -173,10 +160,6 @@ void slot_make(struct broker *broker, struct slot *slot, uint32_t set)
         else
             slot_make_failed(broker, slot, err.code, err.text);
         slot->deadline = 0;
-        return;
-    }
-    if (set == SET_PLAIN && announce(slot) != 0) {
-        environment_lose(broker, slot->environment, "its channel broke");
         return;
     }
     if (slot->init != 0) { /* the nest of the run before, which left nothing in it */

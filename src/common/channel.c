@@ -14,7 +14,6 @@ static const size_t sizes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_RUN_START] = sizeof(struct message_run_start),
     [MESSAGE_RUN_KILL] = sizeof(struct message_run_kill),
     [MESSAGE_RUN_ENDED] = sizeof(struct message_run_ended),
-    [MESSAGE_SLOT_ADD] = sizeof(struct message_slot_add),
     [MESSAGE_NEST_MAKE] = sizeof(struct message_nest_make),
     [MESSAGE_NEST_MADE] = sizeof(struct message_nest_made),
     [MESSAGE_ZYGOTE_WARM] = sizeof(struct message_zygote_warm),

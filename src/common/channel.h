@@ -23,7 +23,6 @@ struct message {
         struct message_run_start run_start;
         struct message_run_kill run_kill;
         struct message_run_ended run_ended;
-        struct message_slot_add slot_add;
         struct message_nest_make nest_make;
         struct message_nest_made nest_made;
         struct message_zygote_warm zygote_warm;

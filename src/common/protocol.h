@@ -10,7 +10,7 @@
  *   front > broker       FRONT_RETIRED, RUN_WAITS, RUN_PREPARE, RUN_START, RUN_KILL, STATS_ASK, PONG
  *   broker > incubator   NEST_MAKE
  *   incubator > broker   NEST_MADE
- *   broker > zygote      SLOT_ADD, PROGRAM_FORK
+ *   broker > zygote      PROGRAM_FORK
  *   zygote > broker      ZYGOTE_WARM, PROGRAM_FORKED
  *
  * A sandbox is named by its slot (a number among all for the front, among its environment's own for the makers) and its generation: slots are reused, generations never, so a late message cannot
@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MESSAGE_FDS_MAX = 8, MESSAGE_SIZE_MAX = 512 };
+enum { MESSAGE_FDS_MAX = 12, MESSAGE_SIZE_MAX = 512 };
 
 enum message_type {
     MESSAGE_SANDBOX_READY = 1,
@@ -28,7 +28,6 @@ enum message_type {
     MESSAGE_RUN_START,
     MESSAGE_RUN_KILL,
     MESSAGE_RUN_ENDED,
-    MESSAGE_SLOT_ADD,
     MESSAGE_NEST_MAKE,
     MESSAGE_NEST_MADE,
     MESSAGE_ZYGOTE_WARM,
@@ -302,14 +301,6 @@ struct collect_entry {
 
 /* --- broker <-> incubator, broker <-> zygote --------------------------------------------------------------- */
 
-/* Makes a slot known, once. Descriptors: the cgroup.procs files (1 to MESSAGE_FDS_MAX) that the slot's processes
- * write "0" to. */
-struct message_slot_add {
-    struct message_head head;
-    uint32_t procs_count;
-    uint32_t reserved;
-};
-
 struct message_nest_make {
     struct message_head head;
 };
@@ -336,7 +327,10 @@ struct message_zygote_warm {
 };
 
 /* Descriptors: [0] pidfd of the nest's init, [1] the sandbox's end of the job socket, [2] write end of standard output,
- * [3] of standard error, [4] the report. The program writes one struct program_status to the job socket when it is sealed and warm. */
+ * [3] of standard error, [4] the report, then one to PROCS_MAX of the slot's cgroup: the files that the program writes "0" to.
+ * The program writes one struct program_status to the job socket when it is sealed and warm. */
+enum { PROGRAM_FDS = 5, PROCS_MAX = MESSAGE_FDS_MAX - PROGRAM_FDS };
+
 struct message_program_fork {
     struct message_head head;
 };

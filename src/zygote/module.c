@@ -94,26 +94,13 @@ static PyObject *prepare(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static int add_slot(struct message *message)
-{
-    uint32_t index = message->head.slot;
-    if (index >= ZYGOTE_SLOTS_MAX || message->fd_count != (int)message->slot_add.procs_count)
-        return -1;
-    for (int i = 0; i < zygote.slots[index].procs_count; i++) /* its cgroup was made anew */
-        close(zygote.slots[index].procs[i]);
-    zygote.slots[index].procs_count = message->fd_count;
-    memcpy(zygote.slots[index].procs, message->fds, sizeof message->fds);
-    message->fd_count = 0;
-    return 0;
-}
-
 static int fork_program(struct message *message)
 {
     struct message_program_forked forked = {.head = message->head};
     forked.head.type = MESSAGE_PROGRAM_FORKED;
     pid_t pid = -1;
     errno = EINVAL;
-    if (message->fd_count == 5 && message->head.slot < ZYGOTE_SLOTS_MAX)
+    if (message->fd_count > PROGRAM_FDS)
         pid = program_fork(&zygote, message);
     if (pid > 0)
         forked.pid = pid;
@@ -163,12 +150,7 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
         int r = channel_receive(zygote.channel, &message);
         if (r <= 0)
             _exit(r == 0 ? 0 : 1);
-        if (message.head.type == MESSAGE_SLOT_ADD)
-            r = add_slot(&message);
-        else if (message.head.type == MESSAGE_PROGRAM_FORK)
-            r = fork_program(&message);
-        else
-            r = -1;
+        r = message.head.type == MESSAGE_PROGRAM_FORK ? fork_program(&message) : -1;
         message_close_fds(&message);
         if (r != 0)
             _exit(1);

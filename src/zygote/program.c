@@ -56,14 +56,14 @@ static _Noreturn void fail(const char *what)
 
 /* [nest, job, stdout, stderr, report] of the message to fixed places, everything else closed. The received numbers may lie
  * in the way of each other, so they go up first. */
-static void arrange_fds(const int received[5])
+static void arrange_fds(const int received[PROGRAM_FDS])
 {
-    static const int places[5] = {FD_NEST, FD_JOB, FD_STDOUT, FD_STDERR, FD_REPORT};
-    int high[5];
-    for (int i = 0; i < 5; i++)
+    static const int places[PROGRAM_FDS] = {FD_NEST, FD_JOB, FD_STDOUT, FD_STDERR, FD_REPORT};
+    int high[PROGRAM_FDS];
+    for (int i = 0; i < PROGRAM_FDS; i++)
         if ((high[i] = fcntl(received[i], F_DUPFD, 64)) < 0)
             _exit(121);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < PROGRAM_FDS; i++)
         if (dup2(high[i], places[i]) < 0)
             _exit(121);
     if (report_map(FD_REPORT) != 0)
@@ -296,10 +296,8 @@ static int renew_main(struct zygote *zygote)
 
 static _Noreturn void program_main(struct zygote *zygote, const struct message *message)
 {
-    uint32_t slot = message->head.slot;
-
-    for (int i = 0; i < zygote->slots[slot].procs_count; i++)
-        if (write(zygote->slots[slot].procs[i], "0", 1) != 1)
+    for (int i = PROGRAM_FDS; i < message->fd_count; i++)
+        if (write(message->fds[i], "0", 1) != 1)
             _exit(121);
     forget_pids(zygote);
     arrange_fds(message->fds);

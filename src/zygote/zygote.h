@@ -8,18 +8,12 @@
 /* Python.h of the limited API; nothing version-specific is used but what dlsym(3) finds. */
 #include <Python.h>
 
-enum { ZYGOTE_SLOTS_MAX = 2048 };
-
 struct zygote {
     int channel;
     struct seal_settings seal;
     PyObject *main; /* the program's module __main__, ready */
     int last_pid;   /* /proc/sys/kernel/ns_last_pid for writing, or -1 where there is none */
     int *tid;       /* where libc caches the main thread's id: a raw clone must renew it */
-    struct {
-        int procs[MESSAGE_FDS_MAX];
-        int procs_count;
-    } slots[ZYGOTE_SLOTS_MAX];
 };
 
 /* program.c: forks a program into the nest of `message` (fds as PROGRAM_FORK says). Returns its pid, or -1 with errno. */

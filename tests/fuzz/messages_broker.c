@@ -212,7 +212,7 @@ static void drain(int channel)
 {
     struct message message;
     while (channel >= 0 && channel_receive(channel, &message) == 1) {
-        if (message.head.type == MESSAGE_PROGRAM_FORK && message.fd_count == 5 && job_count < JOBS_MAX) {
+        if (message.head.type == MESSAGE_PROGRAM_FORK && message.fd_count > PROGRAM_FDS && job_count < JOBS_MAX) {
             jobs[job_count++] = message.fds[1];
             message.fds[1] = -1;
         }
