@@ -62,7 +62,7 @@ struct slot {
     bool fork_pending;    /* the zygote owes an answer: the program may exist without our knowing */
     uint32_t oom_checks;  /* times left to look whether the OOM killer has ended somebody */
     uint32_t kill_reason; /* enum run_outcome; 0: it ended by itself */
-    uint64_t cpu_at_end_ns; /* its processor time when it was asked for its last words */
+    uint64_t cpu_at_end_ns; /* its processor time when it was asked for its last words, or judged */
     bool last_words;      /* it may still say where it is before it is killed */
     bool started;         /* a RUN_START was taken; a RUN_ENDED is owed */
     struct message_run_ended verdict;

@@ -21,10 +21,10 @@ enum { OOM_CHECKS = 100, CROWD = 8 };
 #define OOM_CHECK_NS 2000000ULL
 #define DYING_DEADLINE_NS 10000000000ULL
 #define QUARANTINE_NS 10000000000ULL
-#define LAST_WORDS_NS 5000000ULL       /* how often it is looked whether it still may tell where it is, */
-#define LAST_WORDS_CPU_NS 8000000ULL   /* which it does in that much processor time, if it does, */
-#define LAST_WORDS_MOST_NS 100000000ULL /* however busy the machine is */
-#define LAST_BREATH_NS 20000000ULL
+#define LAST_WORDS_NS 5000000ULL  /* how often it is looked whether it still may tell where it is, */
+#define LAST_BREATH_NS 20000000ULL /* whether the holder is gone: */
+#define LAST_CPU_NS 8000000ULL     /* each needs no more processor time than that, */
+#define LAST_MOST_NS 100000000ULL  /* however busy the machine is */
 #define CPU_POLL_MIN_NS 1000000ULL
 #define PREPARING_DEADLINE_NS 5000000000ULL
 #define COLLECTING_DEADLINE_NS 15000000000ULL
@@ -174,12 +174,12 @@ static bool ask_last_words(struct slot *slot)
     return true;
 }
 
-/* Whether it may be that it has just not had a core since it was asked. */
-static bool may_still_tell(const struct slot *slot, uint64_t now)
+/* Whether it may be that who is to do something yet, tell its last words or end, has just not had a core since. */
+static bool may_lack_a_core(const struct slot *slot, uint64_t now)
 {
     struct cgroup_usage usage;
-    return now - slot->ended_at < LAST_WORDS_MOST_NS && cgroup_read_cpu(&slot->cgroup, &usage) == 0 &&
-           usage.cpu_ns - slot->cpu_at_end_ns < LAST_WORDS_CPU_NS;
+    return now - slot->ended_at < LAST_MOST_NS && cgroup_read_cpu(&slot->cgroup, &usage) == 0 &&
+           usage.cpu_ns - slot->cpu_at_end_ns < LAST_CPU_NS;
 }
 
 static void end_run(struct broker *broker, struct slot *slot, enum run_outcome reason)
@@ -271,7 +271,7 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         }
         return;
     }
-    if (slot->state == SLOT_RUNNING && slot->last_words && may_still_tell(slot, now)) {
+    if (slot->state == SLOT_RUNNING && slot->last_words && may_lack_a_core(slot, now)) {
         slot->deadline = now + LAST_WORDS_NS;
     } else if (slot->state == SLOT_RUNNING && slot->last_words) {
         slot->last_words = false;
@@ -295,6 +295,8 @@ void slot_deadline(struct broker *broker, struct slot *slot, uint64_t now)
         bury(slot);
         if (cgroup_population(&slot->cgroup) == 0) {
             recycle(broker, slot);
+        } else if (may_lack_a_core(slot, now)) {
+            slot->deadline = now + LAST_BREATH_NS;
         } else {
             slot->deadline = now + DYING_DEADLINE_NS;
             slot_kill_all(slot);
@@ -353,6 +355,7 @@ static void judge(struct broker *broker, struct slot *slot)
                                     .memory_limit = slot->memory_limit,
                                     .processes_peak = usage.processes_peak};
     split_cpu(&slot->before, &usage, v);
+    slot->cpu_at_end_ns = usage.cpu_ns;
     if (usage.processes_refused > slot->before.processes_refused)
         v->limits_hit |= LIMIT_HIT_PROCESSES;
     if (!counted)
