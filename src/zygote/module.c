@@ -137,6 +137,7 @@ static _Noreturn void serve(PyObject *type, PyObject *value, PyObject *traceback
         snprintf(warm.what, sizeof warm.what, "%u threads after the imports; a zygote must have one", warm.threads);
     }
     memory_prepare();
+    folios_prepare();
     if (warm.error == 0 && seal_seccomp_zygote(zygote.seal.seccomp) != 0) {
         warm.error = errno;
         snprintf(warm.what, sizeof warm.what, "cannot load the seccomp filter: %s", strerror(errno));

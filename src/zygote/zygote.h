@@ -47,6 +47,9 @@ void mappings_prepare(void);
 /* memory.c: makes what programs allocate lie close together. Once, after zygote_warm(). */
 void memory_prepare(void);
 
+/* folios.c: puts the interpreter's memory into large folios, so that a fork and its end cost less. Once, after memory_prepare(). */
+void folios_prepare(void);
+
 /* warm.c: runs a small program in this process, so that the pages which every program writes are its own already
  * before a request waits for it. Leaves no trace that a program can see. 0, or -1 with a Python exception. */
 int program_warm(void);

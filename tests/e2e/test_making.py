@@ -1,8 +1,11 @@
 """How sandboxes are made again and again: what the makers keep, and what a run's end leaves for the next one."""
 
 import ctypes
+import mmap
 import os
+import struct
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,8 @@ from service import wait_for
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_O_TRACEEXIT = 17, 0x4206, 0x40
 __WALL = 0x40000000
+HUGE, MADV_COLLAPSE = 2 << 20, 25  # x86, and arm64 with small pages
+COMPOUND = 1 << 15 | 1 << 16  # of /proc/kpageflags: the head and the rest of a large folio
 
 
 def test_a_zygote_keeps_no_descriptor_of_a_slot(make_service):
@@ -57,3 +62,36 @@ def test_a_holder_that_lacks_a_core_does_not_cost_the_nest(make_service):
         if audit.stat_of(init) is not None:
             return
     raise AssertionError("no nest was used again after its holder had ended late")
+
+
+def can_collapse():
+    """Whether the kernel makes a huge page of small ones when it is told to, and has one."""
+    with mmap.mmap(-1, 4 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        here = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        memory[: 4 * HUGE] = b"x" * (4 * HUGE)
+        try:
+            memory.madvise(MADV_COLLAPSE, -here % HUGE, 3 * HUGE)
+            return True
+        except OSError:
+            return False
+
+
+def test_the_heap_of_a_zygote_is_in_large_folios(make_service):
+    """A fork and its end cost less so; that it is still the same memory every other test shows."""
+    if not can_collapse() or not os.access("/proc/kpageflags", os.R_OK):
+        pytest.skip("this kernel does not collapse memory that is there (Linux 6.1), or does not tell")
+    service = make_service(pool=1)
+    service.canary()
+    (zygote,) = service.role_pids()["zygote"]
+    heap = next(line for line in Path(f"/proc/{zygote}/maps").read_text().splitlines() if line.endswith("[heap]"))
+    start, end = (int(address, 16) // mmap.PAGESIZE for address in heap.split()[0].split("-"))
+    large = small = 0
+    with open(f"/proc/{zygote}/pagemap", "rb") as pages, open("/proc/kpageflags", "rb") as flags:
+        pages.seek(start * 8)
+        for (entry,) in struct.iter_unpack("Q", pages.read((end - start) * 8)):
+            if entry >> 63:
+                flags.seek((entry & (1 << 55) - 1) * 8)
+                (flag,) = struct.unpack("Q", flags.read(8))
+                large += flag & COMPOUND != 0
+                small += flag & COMPOUND == 0
+    assert large > 4 * small, (large, small)  # what it has written since is in small ones again
