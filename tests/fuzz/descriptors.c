@@ -1,14 +1,10 @@
 /* descriptors.c: see descriptors.h. A descriptor is a number of an open file; files count who holds them, messages on their way
  * included. Sockets and pipes have a queue at the end that receives. */
-#include "descriptors.h"
-
-#include "fuzz.h"
+#include "descriptors_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,47 +13,12 @@
 enum {
     DESCRIPTORS_MAX = 1024,
     FILES_MAX = 1024,
-    WATCHES_MAX = 256, /* of one epoll */
-    EPOLLS_MAX = 4,
-    PACKET_FDS_MAX = 16,
     PACKETS_MAX = 32, /* in a queue; then it is full */
     STREAM_MAX = 1 << 16
 };
 
-enum kind { NO_FILE, STREAM, PACKETS, PIPE_READ, PIPE_WRITE, MEMORY, EMPTY /* as /dev/null */, EPOLL, PROCESS };
-
-struct file {
-    enum kind kind;
-    unsigned holders;
-    bool nonblocking, reset;
-    struct file *peer; /* NULL: it is gone */
-    struct packet {
-        struct packet *next;
-        size_t size, taken;
-        unsigned fd_count;
-        struct file *fds[PACKET_FDS_MAX];
-        unsigned char *bytes;
-    } *first, **last; /* what is to be received here */
-    unsigned packets;
-    unsigned char *bytes; /* of memory */
-    size_t size, position;
-    struct watches *watches;
-    void *process;
-    const bool *dead;
-};
-
-struct watches {
-    struct watch {
-        int fd;
-        struct file *file;
-        bool spent;
-        struct epoll_event event;
-    } of[WATCHES_MAX];
-    unsigned count;
-};
-
 static struct file files[FILES_MAX];
-static struct file *descriptors[DESCRIPTORS_MAX], *epolls[EPOLLS_MAX];
+static struct file *descriptors[DESCRIPTORS_MAX];
 static int lowest;
 static size_t files_used, file_hint;
 
@@ -66,14 +27,14 @@ size_t descriptor_count(void)
     return files_used;
 }
 
-static bool is_ours(int fd)
+bool descriptor_is_ours(int fd)
 {
     return fd >= DESCRIPTOR_FIRST && fd < DESCRIPTOR_FIRST + DESCRIPTORS_MAX;
 }
 
-static struct file *file_of(int fd)
+struct file *descriptor_file(int fd)
 {
-    MUST(is_ours(fd) && descriptors[fd - DESCRIPTOR_FIRST] != NULL);
+    MUST(descriptor_is_ours(fd) && descriptors[fd - DESCRIPTOR_FIRST] != NULL);
     return descriptors[fd - DESCRIPTOR_FIRST];
 }
 
@@ -83,7 +44,7 @@ static int fail(int error)
     return -1;
 }
 
-static struct file *file_new(enum kind kind, bool nonblocking)
+struct file *file_new(enum kind kind, bool nonblocking)
 {
     while (files[file_hint].kind != NO_FILE)
         file_hint = (file_hint + 1) % FILES_MAX;
@@ -95,7 +56,7 @@ static struct file *file_new(enum kind kind, bool nonblocking)
 }
 
 /* The lowest free number, as the kernel has it. */
-static int descriptor_new(struct file *file)
+int descriptor_new(struct file *file)
 {
     while (lowest < DESCRIPTORS_MAX && descriptors[lowest] != NULL)
         lowest++;
@@ -122,33 +83,19 @@ static void packet_take(struct file *file)
     free(packet);
 }
 
-static void unwatch(const struct file *file)
-{
-    for (size_t i = 0; i < EPOLLS_MAX; i++) {
-        struct watches *watches = epolls[i] != NULL ? epolls[i]->watches : NULL;
-        for (unsigned at = 0; watches != NULL && at < watches->count;)
-            if (watches->of[at].file == file)
-                memmove(&watches->of[at], &watches->of[at + 1], (--watches->count - at) * sizeof *watches->of);
-            else
-                at++;
-    }
-}
-
 static void file_drop(struct file *file)
 {
     if (--file->holders > 0)
         return;
-    unwatch(file);
+    watches_forget(file);
     if (file->peer != NULL) {
         file->peer->peer = NULL;
         file->peer->reset = file->packets > 0 && file->kind != PIPE_READ; /* what it sent was not read */
     }
     while (file->first != NULL)
         packet_take(file);
-    for (size_t i = 0; i < EPOLLS_MAX; i++)
-        if (epolls[i] == file)
-            epolls[i] = NULL;
-    free(file->watches);
+    if (file->kind == EPOLL)
+        watches_end(file);
     free(file->bytes);
     file->kind = NO_FILE;
     files_used--;
@@ -166,7 +113,7 @@ int descriptor_new_process(void *process, const bool *dead)
 
 void *descriptor_process(int fd)
 {
-    return file_of(fd)->kind == PROCESS ? file_of(fd)->process : NULL;
+    return descriptor_file(fd)->kind == PROCESS ? descriptor_file(fd)->process : NULL;
 }
 
 static int pair_new(enum kind one, enum kind other, bool nonblocking, int pair[2])
@@ -202,20 +149,6 @@ int __wrap_memfd_create(const char *name, unsigned flags)
     return descriptor_new(file_new(MEMORY, true));
 }
 
-int __wrap_epoll_create1(int flags);
-int __wrap_epoll_create1(int flags)
-{
-    struct file *file = file_new(EPOLL, true);
-    size_t place = 0;
-    while (place < EPOLLS_MAX && epolls[place] != NULL)
-        place++;
-    MUST((flags & EPOLL_CLOEXEC) != 0 && place < EPOLLS_MAX);
-    epolls[place] = file;
-    file->watches = calloc(1, sizeof *file->watches);
-    MUST(file->watches != NULL);
-    return descriptor_new(file);
-}
-
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...)
@@ -242,7 +175,7 @@ int __real_dup(int fd);
 int __wrap_dup(int fd);
 int __wrap_dup(int fd)
 {
-    return is_ours(fd) ? descriptor_new(file_of(fd)) : __real_dup(fd);
+    return descriptor_is_ours(fd) ? descriptor_new(descriptor_file(fd)) : __real_dup(fd);
 }
 
 int __real_fcntl64(int fd, int command, ...);
@@ -253,9 +186,9 @@ int __wrap_fcntl64(int fd, int command, ...)
     va_start(args, command);
     const long value = va_arg(args, long);
     va_end(args);
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_fcntl64(fd, command, value);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     if (command == F_DUPFD_CLOEXEC)
         return descriptor_new(file);
     MUST(command == F_SETFL || command == F_ADD_SEALS);
@@ -267,7 +200,7 @@ int __wrap_fcntl64(int fd, int command, ...)
 int __wrap_fchown(int fd, uid_t uid, gid_t gid);
 int __wrap_fchown(int fd, uid_t uid, gid_t gid)
 {
-    MUST(file_of(fd) != NULL && uid == gid && uid != 0);
+    MUST(descriptor_file(fd) != NULL && uid == gid && uid != 0);
     return 0;
 }
 
@@ -275,9 +208,9 @@ int __real_close(int fd);
 int __wrap_close(int fd);
 int __wrap_close(int fd)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_close(fd);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     fd -= DESCRIPTOR_FIRST;
     descriptors[fd] = NULL;
     lowest = fd < lowest ? fd : lowest;
@@ -293,7 +226,7 @@ static bool is_socket(const struct file *file)
 }
 
 /* What keeps it from sending; 0. */
-static int unsendable(const struct file *file)
+int file_unsendable(const struct file *file)
 {
     MUST(is_socket(file) || file->kind == PIPE_WRITE);
     if (file->peer == NULL)
@@ -303,7 +236,7 @@ static int unsendable(const struct file *file)
 
 static ssize_t put(struct file *file, const struct iovec *parts, size_t count, const int *fds, unsigned fd_count, bool wait)
 {
-    const int why_not = unsendable(file);
+    const int why_not = file_unsendable(file);
     if (why_not != 0) {
         MUST(why_not != EAGAIN || !wait); /* it would wait for who may never come */
         return fail(why_not);
@@ -323,7 +256,7 @@ static ssize_t put(struct file *file, const struct iovec *parts, size_t count, c
         packet->size += part;
     }
     for (unsigned i = 0; i < fd_count; i++) {
-        packet->fds[packet->fd_count] = file_of(fds[i]);
+        packet->fds[packet->fd_count] = descriptor_file(fds[i]);
         packet->fds[packet->fd_count++]->holders++;
     }
     *file->peer->last = packet;
@@ -370,9 +303,9 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_sendmsg(fd, message, flags);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     const struct cmsghdr *control = message->msg_controllen > 0 ? CMSG_FIRSTHDR(message) : NULL;
     int fds[PACKET_FDS_MAX];
     const size_t size = control != NULL ? control->cmsg_len - CMSG_LEN(0) : 0;
@@ -386,9 +319,9 @@ ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_recvmsg(fd, message, flags);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     MUST(file->kind == PACKETS && (flags & MSG_CMSG_CLOEXEC) != 0 && message->msg_iovlen == 1);
     const size_t room = message->msg_controllen, size = message->msg_iov->iov_len;
     struct packet *packet = file->first;
@@ -416,9 +349,9 @@ ssize_t __real_send(int fd, const void *bytes, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_send(fd, bytes, size, flags);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     MUST(is_socket(file) && (flags & MSG_NOSIGNAL) != 0);
     return put(file, &(struct iovec){(void *)bytes, size}, 1, NULL, 0, !file->nonblocking && (flags & MSG_DONTWAIT) == 0);
 }
@@ -427,9 +360,9 @@ ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_recv(fd, bytes, size, flags);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     MUST(is_socket(file));
     return get(file, bytes, size, !file->nonblocking && (flags & MSG_DONTWAIT) == 0);
 }
@@ -473,9 +406,9 @@ ssize_t __real_read(int fd, void *bytes, size_t size);
 ssize_t __wrap_read(int fd, void *bytes, size_t size);
 ssize_t __wrap_read(int fd, void *bytes, size_t size)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_read(fd, bytes, size);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     if (is_socket(file) || file->kind == PIPE_READ)
         return get(file, bytes, size, !file->nonblocking);
     if (file->kind == PIPE_WRITE)
@@ -491,9 +424,9 @@ ssize_t __real_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_write(fd, bytes, size);
-    struct file *file = file_of(fd);
+    struct file *file = descriptor_file(fd);
     if (is_socket(file) || file->kind == PIPE_WRITE)
         return put(file, &(struct iovec){(void *)bytes, size}, 1, NULL, 0, !file->nonblocking);
     const ssize_t n = memory_write(file, bytes, size, file->position);
@@ -505,9 +438,9 @@ ssize_t __real_pread64(int fd, void *bytes, size_t size, off_t at);
 ssize_t __wrap_pread64(int fd, void *bytes, size_t size, off_t at);
 ssize_t __wrap_pread64(int fd, void *bytes, size_t size, off_t at)
 {
-    if (!is_ours(fd))
+    if (!descriptor_is_ours(fd))
         return __real_pread64(fd, bytes, size, at);
-    const struct file *file = file_of(fd);
+    const struct file *file = descriptor_file(fd);
     return file->kind == MEMORY || file->kind == EMPTY ? memory_read(file, bytes, size, (size_t)at) : fail(ESPIPE);
 }
 
@@ -515,118 +448,12 @@ ssize_t __real_pwrite64(int fd, const void *bytes, size_t size, off_t at);
 ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t at);
 ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t at)
 {
-    return is_ours(fd) ? memory_write(file_of(fd), bytes, size, (size_t)at) : __real_pwrite64(fd, bytes, size, at);
+    return descriptor_is_ours(fd) ? memory_write(descriptor_file(fd), bytes, size, (size_t)at) : __real_pwrite64(fd, bytes, size, at);
 }
 
 int __real_ftruncate64(int fd, off_t size);
 int __wrap_ftruncate64(int fd, off_t size);
 int __wrap_ftruncate64(int fd, off_t size)
 {
-    return is_ours(fd) ? memory_resize(file_of(fd), (size_t)size) : __real_ftruncate64(fd, size);
-}
-
-/* --- waiting ------------------------------------------------------------------------------------------------------------- */
-
-static unsigned ready_of(const struct file *file);
-
-static unsigned file_ready(const struct file *file)
-{
-    const unsigned readable = file->packets > 0 ? EPOLLIN : 0;
-    switch (file->kind) {
-    case STREAM:
-    case PACKETS:
-        if (file->peer == NULL)
-            return EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP | (file->reset ? EPOLLERR : 0);
-        return readable | (unsendable(file) == 0 ? EPOLLOUT : 0);
-    case PIPE_READ:
-        return readable | (file->peer == NULL ? EPOLLHUP : 0);
-    case PIPE_WRITE:
-        return file->peer == NULL ? EPOLLOUT | EPOLLERR : unsendable(file) == 0 ? EPOLLOUT : 0;
-    case PROCESS:
-        return *file->dead ? EPOLLIN : 0;
-    case EPOLL:
-        return ready_of(file);
-    default:
-        return EPOLLIN | EPOLLOUT;
-    }
-}
-
-static unsigned wanted(const struct watch *watch)
-{
-    return watch->spent ? 0 : file_ready(watch->file) & (watch->event.events | EPOLLHUP | EPOLLERR);
-}
-
-static unsigned ready_of(const struct file *file)
-{
-    for (unsigned i = 0; i < file->watches->count; i++)
-        if (wanted(&file->watches->of[i]) != 0)
-            return EPOLLIN;
-    return 0;
-}
-
-unsigned descriptor_ready(int fd)
-{
-    return file_ready(file_of(fd));
-}
-
-int __real_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event);
-int __wrap_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event);
-int __wrap_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
-{
-    if (!is_ours(epoll))
-        return __real_epoll_ctl(epoll, what, fd, event);
-    struct watches *watches = file_of(epoll)->watches;
-    struct file *file = file_of(fd);
-    MUST(watches != NULL);
-    if (file->kind == MEMORY || file->kind == EMPTY)
-        return fail(EPERM);
-    struct watch *watch = NULL;
-    for (unsigned i = 0; i < watches->count; i++)
-        if (watches->of[i].fd == fd && watches->of[i].file == file)
-            watch = &watches->of[i];
-    if ((watch == NULL) != (what == EPOLL_CTL_ADD))
-        return fail(watch == NULL ? ENOENT : EEXIST);
-    if (what == EPOLL_CTL_DEL) {
-        const size_t at = (size_t)(watch - watches->of);
-        memmove(watch, watch + 1, (--watches->count - at) * sizeof *watch);
-        return 0;
-    }
-    if (watch == NULL) {
-        MUST(watches->count < WATCHES_MAX);
-        watch = &watches->of[watches->count++];
-    }
-    *watch = (struct watch){.fd = fd, .file = file, .event = *event};
-    return 0;
-}
-
-int __real_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout);
-int __wrap_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout);
-int __wrap_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
-{
-    if (!is_ours(epoll))
-        return __real_epoll_wait(epoll, events, most, timeout);
-    struct watches *watches = file_of(epoll)->watches;
-    int count = 0;
-    MUST(watches != NULL && timeout == 0);
-    for (unsigned i = 0; i < watches->count && count < most; i++) {
-        struct watch *watch = &watches->of[i];
-        const unsigned ready = wanted(watch);
-        if (ready == 0)
-            continue;
-        watch->spent = (watch->event.events & EPOLLONESHOT) != 0;
-        events[count++] = (struct epoll_event){.events = ready, .data = watch->event.data};
-    }
-    return count;
-}
-
-/* Nothing happens while it waits. */
-int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-    if (count != 1 || !is_ours(fds->fd))
-        return __real_poll(fds, count, timeout);
-    fds->revents = (short)(descriptor_ready(fds->fd) & ((unsigned)fds->events | POLLHUP | POLLERR));
-    MUST(fds->revents != 0 || timeout >= 0);
-    return fds->revents != 0;
+    return descriptor_is_ours(fd) ? memory_resize(descriptor_file(fd), (size_t)size) : __real_ftruncate64(fd, size);
 }
