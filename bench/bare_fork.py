@@ -2,13 +2,15 @@
 
 No isolation, no HTTP, no limits, and the program is compiled beforehand: what the fork alone costs. Imports the modules that
 its arguments name, then answers each JSON line on standard input (code, expected, seconds, processes, rest: seconds of sleep
-between runs, not counted) with one, so that its rounds can be interleaved with those of a service.
+between runs, not counted) with one, so that its rounds can be interleaved with those of a service. {"hold": n} instead asks for n
+forks that wait side by side, as ready sandboxes do, and are then ended: the processor time of each, of all processes.
 """
 
 import gc
 import importlib
 import json
 import os
+import resource
 import sys
 import time
 import traceback
@@ -75,6 +77,43 @@ def loops(program, expected, seconds, processes):
     return rate
 
 
+def processor_seconds(pid):
+    """To the nanosecond."""
+    with open(f"/proc/{pid}/schedstat") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
+def reaped_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def hold(count):
+    """Processor seconds of each of that many forks: until all wait, and in all when they have ended and are reaped."""
+    ready_read, ready_write = os.pipe()
+    go_read, go_write = os.pipe()
+    before, reaped = processor_seconds(os.getpid()), reaped_seconds()
+    pids = []
+    for _ in range(count):
+        pid = os.fork()
+        if pid == 0:
+            os.close(go_write)
+            os.write(ready_write, b"r")
+            os.read(go_read, 1)
+            os._exit(0)
+        os.read(ready_read, 1)
+        pids.append(pid)
+    time.sleep(0.1)  # the last one is on its way to its read
+    ready = processor_seconds(os.getpid()) - before + sum(processor_seconds(pid) for pid in pids)
+    os.close(go_write)
+    for pid in pids:
+        os.waitpid(pid, 0)
+    whole = processor_seconds(os.getpid()) - before + reaped_seconds() - reaped
+    for fd in (ready_read, ready_write, go_read):
+        os.close(fd)
+    return {"ready": ready / count, "whole": whole / count}
+
+
 def main():
     for name in sys.argv[1:]:
         importlib.import_module(name)
@@ -82,6 +121,9 @@ def main():
     gc.freeze()
     for line in sys.stdin:
         ask = json.loads(line)
+        if "hold" in ask:
+            print(json.dumps(hold(ask["hold"])), flush=True)
+            continue
         program, expected = compile(ask["code"], "main.py", "exec"), ask["expected"].encode()
         if ask["processes"] > 1:
             answer = {"per_second": loops(program, expected, ask["seconds"], ask["processes"])}

@@ -5,18 +5,28 @@
           inside, all rounds have that of their zygote
   kill    fork bombs at their limit, until their end is answered: from the verdict to the death of the last process
   limit   fork bombs that start with their first instruction: the kernel's own peak never exceeds the limit
+  making  the processor time of the whole service while it fills a large pool, for each sandbox, against forks of an interpreter
+          with the same modules that wait as the sandboxes do. Each sandbox is in a nest that is made for it; a later one
+          in the same place has the nest already, and costs less
 """
 
 import argparse
+import http.client
+import json
 import math
+import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
-from systems import PYTHON, environment, start_hatchery
+from systems import PYTHON, BareFork, environment, family, processor_seconds, start_hatchery
 
 LOOPS = {
     "nbody": "b = [[float(i + j) for j in range(7)] for i in range(5)]\nfor _ in range(9000):\n    for x in b:\n        for y in b:\n            if x is not y:\n                d = [x[k] - y[k] for k in range(3)]\n                m = 0.01 / ((d[0] * d[0] + d[1] * d[1] + d[2] * d[2] + 1) ** 1.5)\n                x[3] -= d[0] * m; x[4] -= d[1] * m; x[5] -= d[2] * m",
@@ -69,19 +79,93 @@ def limit(options, server):
     return [(f"peak of processes of {options.early} bombs, limit {LIMIT}", "not counted by this kernel" if peak == 0 else str(peak), str(LIMIT), peak <= LIMIT)]
 
 
+def spent(server):
+    """Processor seconds so far, by the names of processes, of all that the service has started. What has ended is with whoever reaped
+    it, in hundredths of a second: it takes many of them to tell."""
+    seconds = Counter()
+    for pid in family(server.process.pid):
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            seconds[stat.split("(", 1)[1].rsplit(")", 1)[0]] += (
+                processor_seconds(pid) + sum(map(int, stat.rsplit(")", 1)[1].split()[13:15])) / os.sysconf("SC_CLK_TCK"))
+        except OSError:
+            pass  # it has just ended
+    return seconds
+
+
+def ready_sandboxes(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return int(re.search(r"^hatchery_sandboxes_ready\S* (\d+)$", text, re.MULTILINE).group(1))
+
+
+def fill(options, folder):
+    """Of one sandbox: processor seconds by the names of processes, and seconds by the clock. And the modules of a zygote."""
+    server = start_hatchery(SimpleNamespace(binary=options.binary), folder, "--pool", str(options.pool), "--learn", "")
+    try:
+        first, before, start = ready_sandboxes(server), spent(server), time.perf_counter()
+        # Looking at processes costs the service nothing, where asking it would: it is asked when no more of them come.
+        last, count = start, 0
+        while time.perf_counter() - last < 0.5:
+            time.sleep(0.02)
+            if (now := len(family(server.process.pid))) != count:
+                last, count = time.perf_counter(), now
+        after, made = spent(server), ready_sandboxes(server) - first
+        if first + made < options.pool:
+            raise SystemExit(f"isolation: {first + made} of {options.pool} sandboxes are ready, and no more come")
+        modules = json.loads(server.execute(code="import sys, json\nprint(json.dumps(sorted(sys.modules)))")[0]["output"])
+    finally:
+        server.stop()
+    return Counter({name: (after[name] - before[name]) / made for name in after}), (last - start) / made, modules
+
+
+def making(options, folder):
+    modules = [name for name in fill(options, folder)[2] if name != "__main__" and not name.startswith("_hatchery")]
+    made, lasted, waits, ended = [], [], [], []
+    bare = BareFork(*modules)
+    try:
+        bare.hold(8)
+        for _ in range(options.rounds):
+            processor, seconds, _ = fill(options, folder)
+            forked = bare.hold(options.pool)
+            made.append(processor)
+            lasted.append(seconds)
+            waits.append(forked["ready"])
+            ended.append(forked["whole"])
+    finally:
+        bare.stop()
+    one, fork, whole = (statistics.median(times) for times in ([sum(each.values()) for each in made], waits, ended))
+    shares = {name: statistics.median(each[name] for each in made) for name in made[0]}
+    ratio = one / fork
+    return [
+        ("  a sandbox, made ready: processor time", f"{one * 1000:.2f} ms", "", True),
+        *((f"    of that {name}", f"{seconds * 1000:.2f} ms", "", True) for name, seconds in shares.items() if seconds >= 0.00005),
+        ("  by the clock, one after the other", f"{statistics.median(lasted) * 1000:.2f} ms", "", True),
+        ("  a bare fork that waits", f"{fork * 1000:.2f} ms", "", True),
+        ("  a bare fork that waits, ends and is reaped", f"{whole * 1000:.2f} ms", "", True),
+        ("making one, against a bare fork that is ended and reaped", f"{one / whole:.2f}", "", True),
+        ("making one, against a bare fork that waits", f"{ratio:.2f}", "1.6", ratio <= 1.6)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--bombs", type=int, default=5)
     parser.add_argument("--early", type=int, default=200)
+    parser.add_argument("--pool", type=int, default=200, help="sandboxes that are made, and forks")
+    parser.add_argument("--only", choices=("kill", "limit", "loops", "making"))
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        if options.only in (None, "making"):
+            rows += making(options, folder)
         server = start_hatchery(SimpleNamespace(binary=options.binary), folder, "--pool", "4", "--concurrency", "4", "--limit-processes", str(LIMIT), "--limit-memory", "1G")
         try:
             for part in (kill, limit, loops):
-                rows += part(options, server)
+                rows += part(options, server) if options.only in (None, part.__name__) else []
         finally:
             server.stop()
     width = max(len(row[0]) for row in rows)

@@ -145,7 +145,12 @@ class BareFork:
     def measure(self, program, clients, seconds, rest=0.0):
         """For several clients: a loop on each core, which is what it can do at best."""
         processes = 1 if clients == 1 else max(2, len(os.sched_getaffinity(0)))
-        ask = {"code": program[0], "expected": program[1], "seconds": seconds, "processes": processes, "rest": rest}
+        return self.ask({"code": program[0], "expected": program[1], "seconds": seconds, "processes": processes, "rest": rest})
+
+    def hold(self, count):
+        return self.ask({"hold": count})
+
+    def ask(self, ask):
         self.process.stdin.write(json.dumps(ask) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
