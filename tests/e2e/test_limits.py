@@ -32,8 +32,8 @@ def test_memory_holds_for_files_and_children_too(service):
 
 def test_processes(service):
     code = (
-        "import os, threading, time\nthreads = []\ntry:\n    for n in range(40):\n        threads.append(threading.Thread(target=time.sleep, args=(0.3,)))\n"
-        "        threads[-1].start()\nexcept RuntimeError:\n    pass\nprint(threading.active_count())"
+        "import threading\ncounted = threading.Event()\ntry:\n    for n in range(40):\n        threading.Thread(target=counted.wait).start()\n"
+        "except RuntimeError:\n    pass\nprint(threading.active_count())\ncounted.set()"
     )
     answer = run(service, code)
     assert answer["output"] == "41\n" and answer["limits_hit"] == []
