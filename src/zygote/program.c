@@ -86,21 +86,27 @@ static void enter_nest(const struct seal_settings *settings)
         fail("working folder");
     if (setsid() < 0)
         fail("session");
-    /* Until it is warm it reads and writes a pipe of its own. Of /dev/null all runs share the inode, and with it the list of
-     * locks that closing it walks, which a hostile run can make long: it is opened once, and closed by the program's end alone. */
-    int mute[2];
-    if (pipe2(mute, O_CLOEXEC) != 0 || dup2(mute[0], 0) < 0 || dup2(mute[1], 1) < 0 || dup2(mute[1], 2) < 0)
-        fail("pipe");
-    close(mute[0]);
-    close(mute[1]);
-}
-
-/* What the program is to find at 0, 1 and 2. */
-static void open_standard_files(void)
-{
+    /* Of /dev/null all runs share the inode, and with it the list of locks that closing it walks, which a hostile run can make
+     * long. So it is opened once, and closed at the end of the program and of its holder alone; and before the seal, or
+     * Landlock would answer isatty() otherwise than the device does. */
     if (close(0) != 0 || open("/dev/null", O_RDWR) != 0)
         fail("/dev/null");
-    if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_STDOUT, FD_STDERR, 0) != 0)
+}
+
+/* Until it is warm it writes to a pipe of its own. Returns the end that reads. */
+static int mute_output(void)
+{
+    int mute[2];
+    if (pipe2(mute, O_CLOEXEC) != 0 || dup2(mute[1], 1) < 0 || dup2(mute[1], 2) < 0)
+        fail("pipe");
+    close(mute[1]);
+    return mute[0];
+}
+
+/* What the program is to find at 1 and 2. */
+static void open_output(int mute)
+{
+    if (dup2(FD_STDOUT, 1) < 0 || dup2(FD_STDERR, 2) < 0 || syscall(SYS_close_range, FD_STDOUT, FD_STDERR, 0) != 0 || close(mute) != 0)
         fail("its descriptors");
 }
 
@@ -302,6 +308,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     forget_pids(zygote);
     arrange_fds(message->fds);
     enter_nest(&zygote->seal);
+    const int mute = mute_output();
     seal_step failed = seal_program(&zygote->seal);
     if (failed != NULL)
         fail(failed);
@@ -312,7 +319,7 @@ static _Noreturn void program_main(struct zygote *zygote, const struct message *
     PyOS_AfterFork_Child();
     if (PyErr_Occurred() || hygiene_renew() != 0 || program_warm() != 0 || renew_main(zygote) != 0)
         fail("warm-up");
-    open_standard_files();
+    open_output(mute);
 
     FILE *file = make_main_file();
     if (file == NULL)
