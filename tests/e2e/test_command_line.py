@@ -91,8 +91,8 @@ def test_mistakes_in_the_environment():
     [
         ([], "give one file to run, or - for standard input"),
         (["/nonexistent.py"], "cannot open /nonexistent.py: No such file or directory"),
-        (["--timeout=0", "-"], "more than 0 and at most 60 (max-timeout)"),
-        (["--timeout=61", "-"], "more than 0 and at most 60 (max-timeout)"),
+        (["--timeout=0", "-"], "give seconds, at least 0.000000001 and at most 60 (max-timeout)"),
+        (["--timeout=61", "-"], "give seconds, at least 0.000000001 and at most 60 (max-timeout)"),
         (["--timeout=soon", "-"], '--timeout: "soon" is no timeout'),
         (["--poool=1", "-"], 'did you mean "--pool"?'),
         (["--max-body=1K", "-"], "larger than max-body (1024 bytes)"),

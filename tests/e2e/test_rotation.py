@@ -256,6 +256,7 @@ def replace(path, content):
     os.rename(fresh, path)
 
 
+@pytest.mark.unsanitized
 def test_fault_19_its_files_are_replaced(make_service, folder_outside_tmp):
     """As by an upgrade of a package that is in use: soon there is a zygote that has all of the new one. What runs meanwhile goes on."""
     package, python = package_outside_tmp(folder_outside_tmp, "from . import _json\nversion = 1\n", extension=True)
@@ -279,6 +280,7 @@ def test_fault_19_its_files_are_replaced(make_service, folder_outside_tmp):
     assert len(rotations(service)) == 1, service.log_tail()
 
 
+@pytest.mark.unsanitized
 def test_fault_19_its_files_vanish(make_service, folder_outside_tmp):
     """A new zygote cannot be: the old one goes on, and says so; when they are back, the next one takes over."""
     package, python = package_outside_tmp(folder_outside_tmp, "from . import _json\nversion = 1\n", extension=True)

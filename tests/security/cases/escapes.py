@@ -131,6 +131,7 @@ for n in found[:3]:
 print('end')
 """,
         '^(False\\n)*end\\n',
+        timeout=60,  # a large /usr that is not in the page cache
     ),
     Attack(
         "ESC-11 other processes' memory",
