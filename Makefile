@@ -146,6 +146,7 @@ bench-hostile: build
 	@unset PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE; $(PYTHON) bench/hostile.py --binary "$$PWD/$(BUILD)/hatchery" $(ARGS)
 
 bench-instructions: build
+	@tools/deps.sh instructions
 	@$(PYTHON) bench/instructions.py --build $(BUILD) $(ARGS)
 
 bench-drift: build

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh GROUP...: installs the packages that are missing, on Debian and its kin, as root or with sudo; elsewhere says
-# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, analyze, coverage, vm, container, deb, cross, arm64, bench. Nothing is touched when nothing is missing.
+# exactly what is missing and ends with status 1. Groups: build, test, ci, fuzz, analyze, coverage, vm, container, deb, cross, arm64, bench, instructions. Nothing is touched when nothing is missing.
 set -eu
 
 missing=""
@@ -78,6 +78,9 @@ for group in "$@"; do
         need_command clang clang
         need_command llvm-cov llvm
         need_package libclang-rt-dev libclang-rt-14-dev
+        ;;
+    instructions)
+        need_command valgrind valgrind
         ;;
     fuzz)
         need_command clang clang

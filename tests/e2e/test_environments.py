@@ -33,6 +33,11 @@ def venv():
     shutil.rmtree(folder)
 
 
+def add_module(venv, name, text):
+    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
+    (site / f"{name}.py").write_text(text)
+
+
 def run_in(service, environment, code, timeout=20, client=None):
     answer = service.post({"code": code, "timeout": timeout, "environment": environment}, client=client)
     assert answer.status_code == 200, answer.text
@@ -358,8 +363,7 @@ def test_one_that_cannot_start_fails_the_start():
 
 def test_one_that_has_threads_is_refused(venv):
     """A fork copies one thread only, so a zygote that has more cannot make programs."""
-    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
-    (site / "threaded.py").write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n")
+    add_module(venv, "threaded", "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n")
     done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", f"--environment.bad.python={venv}", "--environment.bad.preload=threaded")
     assert done.returncode == 1
     assert "2 threads after the imports" in done.stderr.decode()
@@ -367,13 +371,12 @@ def test_one_that_has_threads_is_refused(venv):
 
 def test_one_that_gains_a_thread_in_its_warm_up_is_refused(venv):
     """After its imports: what is preloaded is told when the first code is run, which is the zygote's own."""
-    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
-    (site / "late.py").write_text("import _thread, sys, time\n"
-                                  "done = []\n"
-                                  "def told(event, arguments):\n"
-                                  "    if event == 'exec' and not done:\n"
-                                  "        done.append(_thread.start_new_thread(time.sleep, (100,)))\n"
-                                  "sys.addaudithook(told)\n")
+    add_module(venv, "late", "import _thread, sys, time\n"
+                             "done = []\n"
+                             "def told(event, arguments):\n"
+                             "    if event == 'exec' and not done:\n"
+                             "        done.append(_thread.start_new_thread(time.sleep, (100,)))\n"
+                             "sys.addaudithook(told)\n")
     done = command("run", "--preload", "late", "--python", venv, "-", input=b"print(1)")
     assert done.returncode == 125 and done.stdout == b""
     assert "2 threads after the imports" in done.stderr.decode()
@@ -381,18 +384,17 @@ def test_one_that_gains_a_thread_in_its_warm_up_is_refused(venv):
 
 def test_one_that_serves_cannot_gain_a_thread(make_service, venv):
     """What is preloaded is told of each fork, too, and may want to start one then: the kernel refuses it."""
-    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
-    (site / "told.py").write_text("import _thread, os, time\n"
-                                  "def told():\n"
-                                  "    if os.path.exists('/proc/self/task') and forks:\n"
-                                  "        try:\n"
-                                  "            _thread.start_new_thread(time.sleep, (100,))\n"
-                                  "            os.write(2, b'started\\n')\n"
-                                  "        except RuntimeError:\n"
-                                  "            os.write(2, b'refused\\n')\n"
-                                  "    forks.append(1)\n"
-                                  "forks = []\n"
-                                  "os.register_at_fork(before=told)\n")
+    add_module(venv, "told", "import _thread, os, time\n"
+                             "def told():\n"
+                             "    if os.path.exists('/proc/self/task') and forks:\n"
+                             "        try:\n"
+                             "            _thread.start_new_thread(time.sleep, (100,))\n"
+                             "            os.write(2, b'started\\n')\n"
+                             "        except RuntimeError:\n"
+                             "            os.write(2, b'refused\\n')\n"
+                             "    forks.append(1)\n"
+                             "forks = []\n"
+                             "os.register_at_fork(before=told)\n")
     service = make_service(pool=2, python=venv, preload="told")
     for _ in range(5):
         assert service.execute("import os; print(len(os.listdir('/proc/self/task')))")["output"] == "1\n"
@@ -403,8 +405,7 @@ def test_one_that_serves_cannot_gain_a_thread(make_service, venv):
 
 def test_one_that_keeps_a_descriptor_is_refused(venv):
     """A program has its own under the same numbers, and the module's would read and close those."""
-    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
-    (site / "opened.py").write_text("file = open(__file__)\n")
+    add_module(venv, "opened", "file = open(__file__)\n")
     done = command("serve", "--listen", f"127.0.0.1:{services.free_port()}", f"--environment.bad.python={venv}", "--environment.bad.preload=opened")
     assert done.returncode == 1
     assert "opened.py open, which a fork cannot take along" in done.stderr.decode()
@@ -412,8 +413,7 @@ def test_one_that_keeps_a_descriptor_is_refused(venv):
 
 def test_modules_that_write_at_their_import(venv):
     """A zygote has folders to write to; nothing of them is in a program's."""
-    site = next((venv.parent.parent / "lib").glob("python3*")) / "site-packages"
-    (site / "writes.py").write_text("import tempfile\nfolder = tempfile.mkdtemp()\nopen('/sandbox/cache', 'w').close()\n")
+    add_module(venv, "writes", "import tempfile\nfolder = tempfile.mkdtemp()\nopen('/sandbox/cache', 'w').close()\n")
     code = b"import os, writes; print(writes.folder[:5], os.listdir('/tmp'), os.listdir('.'))"
     done = command("run", "--python", venv, "--preload", "writes", "-", input=code)
     assert (done.returncode, done.stdout) == (0, b"/tmp/ [] ['main.py']\n"), done

@@ -1,7 +1,7 @@
 """HTTP itself: framing that must be refused, connections that are kept, deadlines."""
 
-import re
 import json
+import re
 import time
 
 import pytest

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import audit
-from service import Clients, command, wait_for
+from service import Clients, command, post, wait_for
 
 # What a program has imported itself the collector sees; what was there before is frozen.
 EARLY = "import email.parser, gc\nprint(not any(o is email.parser.Parser for o in gc.get_objects()))"
@@ -346,6 +346,35 @@ def test_who_waits_for_it_holds_nobody_up(make_service, modules):
         with contextlib.suppress(ProcessLookupError):  # on a busy machine it has been ended meanwhile, as one that hangs
             os.kill(pid, signal.SIGCONT)
     service.canary()
+
+
+def test_who_waits_for_it_can_be_told_to_end(make_service, modules):
+    """In its lane as in the queue: by DELETE, by going away; and a service that is told to stop answers who waits there."""
+    service = make_service(pool=4, concurrency=4, learn="is_slower", python=modules, drain_timeout=20)
+    slow = SLOW.replace("is_slow", "is_slower")
+    teach(service, slow)
+    (pid,) = pids(service)
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(int(metrics(service)['hatchery_learned_sandboxes_ready{environment="default"}'])):
+        assert service.execute(slow)["output"] == "True\n"
+
+    def waiting():
+        return metrics(service)["hatchery_runs_waiting"]
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(service.post, {"code": slow, "timeout": 20}, headers={"X-Request-Id": "in-its-lane"})
+        wait_for(lambda: waiting() == 1, 2, "the run in its lane", 0.01)
+        assert service.client.delete("/runs/in-its-lane").status_code == 200
+        assert answer.result().json()["status"] == "cancelled"
+        assert waiting() == 0
+        with service.raw(post({"code": slow})):
+            wait_for(lambda: waiting() == 1, 2, "the run in its lane", 0.01)
+        wait_for(lambda: waiting() == 0, 2, "its end with its client", 0.01)
+        service.canary()
+        answer = threads.submit(service.post, {"code": slow, "timeout": 20})
+        wait_for(lambda: waiting() == 1, 2, "the run in its lane", 0.01)
+        assert service.stop(30) == 0
+        assert answer.result().json()["status"] == "ok"
 
 
 def test_rotation(make_service):

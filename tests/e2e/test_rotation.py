@@ -298,4 +298,3 @@ def test_fault_19_its_files_vanish(make_service, folder_outside_tmp):
     os.rename(away, package)
     wait_for(lambda: rotations(service), 60, "a rotation")
     assert service.execute(asks)["output"] == "1\n"
-

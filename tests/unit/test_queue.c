@@ -129,7 +129,6 @@ static void who_gives_a_set_up_is_where_he_would_have_been(void **state)
             add(n, 0, 0, 0);
         else
             add_learned(n, 0, n < 4 ? 10 : 20);
-    assert_false(set_ready);
     assert_true(queue_has(&queue, 0));
     assert_int_equal(queue_give_up(&queue, 0, 1, false, 15), 2);
     assert_int_equal(queue.counts[0][1], 2);
