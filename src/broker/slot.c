@@ -26,6 +26,7 @@ enum { OOM_CHECKS = 100, CROWD = 8 };
 #define LAST_CPU_NS 8000000ULL     /* each needs no more processor time than that, */
 #define LAST_MOST_NS 100000000ULL  /* however busy the machine is */
 #define CPU_POLL_MIN_NS 1000000ULL
+#define CPU_TIME_MOST_NS (1ULL << 62) /* more than any run has, and a moment that far ahead is still one */
 #define PREPARING_DEADLINE_NS 5000000000ULL
 #define COLLECTING_DEADLINE_NS 15000000000ULL
 
@@ -147,10 +148,10 @@ void slot_start(struct broker *broker, const struct message_run_start *start)
     if (slot == NULL || slot->state != SLOT_READY)
         return; /* it died before it was started: that it is gone the client has been told, or will be */
     const uint64_t most = (uint64_t)(config->max_timeout * 1e9);
-    const uint64_t cpu_most = (uint64_t)(slot->environment->config->limit_cpu_time * 1e9);
+    const uint64_t cpu_limit = (uint64_t)(slot->environment->config->limit_cpu_time * 1e9), cpu_most = cpu_limit > 0 ? cpu_limit : CPU_TIME_MOST_NS;
     slot->timeout_ns = start->timeout_ns > 0 && start->timeout_ns < most ? start->timeout_ns : most;
     slot->cpu_time_ns = start->cpu_time_ns;
-    if (cpu_most > 0 && (slot->cpu_time_ns == 0 || slot->cpu_time_ns > cpu_most))
+    if (slot->cpu_time_ns > cpu_most || (slot->cpu_time_ns == 0 && cpu_limit > 0))
         slot->cpu_time_ns = cpu_most;
     const uint64_t now = now_ns();
     slot->started = true;

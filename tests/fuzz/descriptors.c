@@ -309,7 +309,9 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
     const struct cmsghdr *control = message->msg_controllen > 0 ? CMSG_FIRSTHDR(message) : NULL;
     int fds[PACKET_FDS_MAX];
     const size_t size = control != NULL ? control->cmsg_len - CMSG_LEN(0) : 0;
-    MUST(is_socket(file) && (flags & MSG_NOSIGNAL) != 0 && size <= sizeof fds);
+    MUST((flags & MSG_NOSIGNAL) != 0 && size <= sizeof fds);
+    if (!is_socket(file)) /* whoever sent the descriptor may have sent any */
+        return fail(ENOTSOCK);
     if (size > 0)
         memcpy(fds, CMSG_DATA(control), size);
     return put(file, message->msg_iov, message->msg_iovlen, fds, (unsigned)(size / sizeof *fds), !file->nonblocking && (flags & MSG_DONTWAIT) == 0);
@@ -322,7 +324,9 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
     if (!descriptor_is_ours(fd))
         return __real_recvmsg(fd, message, flags);
     struct file *file = descriptor_file(fd);
-    MUST(file->kind == PACKETS && (flags & MSG_CMSG_CLOEXEC) != 0 && message->msg_iovlen == 1);
+    MUST((flags & MSG_CMSG_CLOEXEC) != 0 && message->msg_iovlen == 1);
+    if (!is_socket(file))
+        return fail(ENOTSOCK);
     const size_t room = message->msg_controllen, size = message->msg_iov->iov_len;
     struct packet *packet = file->first;
     message->msg_flags = 0;
@@ -352,7 +356,9 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
     if (!descriptor_is_ours(fd))
         return __real_send(fd, bytes, size, flags);
     struct file *file = descriptor_file(fd);
-    MUST(is_socket(file) && (flags & MSG_NOSIGNAL) != 0);
+    MUST((flags & MSG_NOSIGNAL) != 0);
+    if (!is_socket(file))
+        return fail(ENOTSOCK);
     return put(file, &(struct iovec){(void *)bytes, size}, 1, NULL, 0, !file->nonblocking && (flags & MSG_DONTWAIT) == 0);
 }
 
@@ -363,7 +369,8 @@ ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
     if (!descriptor_is_ours(fd))
         return __real_recv(fd, bytes, size, flags);
     struct file *file = descriptor_file(fd);
-    MUST(is_socket(file));
+    if (!is_socket(file))
+        return fail(ENOTSOCK);
     return get(file, bytes, size, !file->nonblocking && (flags & MSG_DONTWAIT) == 0);
 }
 
@@ -429,6 +436,10 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size)
     struct file *file = descriptor_file(fd);
     if (is_socket(file) || file->kind == PIPE_WRITE)
         return put(file, &(struct iovec){(void *)bytes, size}, 1, NULL, 0, !file->nonblocking);
+    if (file->kind == PIPE_READ)
+        return fail(EBADF);
+    if (file->kind == EPOLL || file->kind == PROCESS)
+        return fail(EINVAL);
     const ssize_t n = memory_write(file, bytes, size, file->position);
     file->position += (size_t)n;
     return n;
