@@ -287,6 +287,7 @@ def test_fault_19_its_files_vanish(make_service, folder_outside_tmp):
     service = make_service(pool=2, rotate_age=0, python=python, preload="package")
     away = package.with_name("elsewhere")
     asks = "import package; print(package.version)"
+    assert service.execute(asks)["output"] == "1\n"  # its interpreter has started
     (part,) = package.glob("_json*.so")
     content = part.read_bytes()
     part.unlink()
