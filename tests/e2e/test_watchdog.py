@@ -193,4 +193,6 @@ def slow_service(make_service, folder):
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder / "venv"], check=True)
     site = next((folder / "venv" / "lib").glob("python3*")) / "site-packages"
     (site / "slow.py").write_text(f"import os, time\ntime.sleep(60 if os.path.exists({str(site / 'wait')!r}) else 0)\n")
-    return make_service(pool=1, python=folder / "venv/bin/python", preload="slow"), site
+    service = make_service(pool=1, python=folder / "venv/bin/python", preload="slow")
+    service.canary()  # its first one has started
+    return service, site
