@@ -151,7 +151,8 @@ def test_fault_12_each_step_of_the_making_fails():
             refused += 1  # 121 and 137: the program's process, or its init, ended after it was ready
         else:
             wrong.append((name, process.returncode, out, err[-300:]))
-        left = [pid for pid in audit.tree(os.getpid()) if "hatchery" in str(audit.command_line(pid)) or audit.namespace(pid, "pid") not in (None, audit.namespace("self", "pid"))]
+        left = [pid for pid, stat in audit.tree(os.getpid()).items()
+                if "hatchery" in stat[0] or audit.namespace(pid, "pid") not in (None, audit.namespace("self", "pid"))]
         for pid in left:
             if audit.stat_of(pid) and audit.stat_of(pid)[1] == "Z":
                 try:
